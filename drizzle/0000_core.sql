@@ -1,0 +1,331 @@
+CREATE TABLE "anomalies" (
+	"instance_key" uuid NOT NULL,
+	"id" uuid NOT NULL,
+	"product_id" uuid NOT NULL,
+	"type" text NOT NULL,
+	"severity" text NOT NULL,
+	"count" integer NOT NULL,
+	"first_seen_at" timestamp with time zone NOT NULL,
+	"last_seen_at" timestamp with time zone NOT NULL,
+	"evidence" jsonb NOT NULL,
+	"proof" text NOT NULL,
+	"resolved_at" timestamp with time zone,
+	"resolved_by" text,
+	"note" text,
+	CONSTRAINT "anomalies_pk" PRIMARY KEY("instance_key","id"),
+	CONSTRAINT "anomalies_proof_known" CHECK ("anomalies"."proof" in ('none', 'instance', 'license', 'relay')),
+	CONSTRAINT "anomalies_severity_known" CHECK ("anomalies"."severity" in ('low', 'medium', 'high'))
+);
+--> statement-breakpoint
+CREATE TABLE "audit_log" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"actor_kind" text NOT NULL,
+	"actor_id" text NOT NULL,
+	"action" text NOT NULL,
+	"subject" text NOT NULL,
+	"reason" text,
+	"details" jsonb NOT NULL,
+	"request_id" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "events" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"type" text NOT NULL,
+	"product_id" uuid,
+	"license_id" uuid,
+	"instance_key" uuid,
+	"subject" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "job_leases" (
+	"name" text PRIMARY KEY NOT NULL,
+	"holder" text NOT NULL,
+	"leased_until" timestamp with time zone NOT NULL,
+	"last_started_at" timestamp with time zone,
+	"last_finished_at" timestamp with time zone,
+	"last_error" text
+);
+--> statement-breakpoint
+CREATE TABLE "activations" (
+	"instance_key" uuid NOT NULL,
+	"license_id" uuid NOT NULL,
+	"id" uuid NOT NULL,
+	"credential_source" text NOT NULL,
+	"credential_id" uuid NOT NULL,
+	"first_activated_at" timestamp with time zone NOT NULL,
+	"activated_at" timestamp with time zone NOT NULL,
+	"lease_ends_at" timestamp with time zone NOT NULL,
+	"ended_at" timestamp with time zone,
+	"ended_by" text,
+	CONSTRAINT "activations_pk" PRIMARY KEY("instance_key","license_id"),
+	CONSTRAINT "activations_credential_source_known" CHECK ("activations"."credential_source" in ('api_key', 'license_key', 'static_jwt')),
+	CONSTRAINT "activations_ended_by_known" CHECK ("activations"."ended_by" in ('instance', 'admin', 'expiry')),
+	CONSTRAINT "activations_ended_together" CHECK (("activations"."ended_at" is null) = ("activations"."ended_by" is null))
+);
+--> statement-breakpoint
+CREATE TABLE "instances" (
+	"instance_key" uuid PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"instance_id" text NOT NULL,
+	"hostname" text,
+	"version" text,
+	"os" text,
+	"arch" text,
+	"fingerprint" text,
+	"reported_tier" text,
+	"has_valid_entitlement" boolean,
+	"metrics" jsonb NOT NULL,
+	"feature_usage" text[] NOT NULL,
+	"integrity_hash" text,
+	"entitlement_hash" text,
+	"entitlement_mismatch_at" timestamp with time zone,
+	"first_seen_at" timestamp with time zone NOT NULL,
+	"last_seen_at" timestamp with time zone NOT NULL,
+	"deactivated_at" timestamp with time zone,
+	"action" text NOT NULL,
+	"action_reason" text,
+	"action_seq" bigint NOT NULL,
+	"action_set_at" timestamp with time zone,
+	"action_delivered_at" timestamp with time zone,
+	"action_acknowledged_at" timestamp with time zone,
+	"lineage" jsonb,
+	"token_hash" text,
+	"token_presented_at" timestamp with time zone,
+	"proof" text NOT NULL,
+	"proven_license_id" uuid,
+	CONSTRAINT "instances_action_known" CHECK ("instances"."action" in ('none', 'downgrade', 'kill')),
+	CONSTRAINT "instances_proof_known" CHECK ("instances"."proof" in ('none', 'instance', 'license', 'relay'))
+);
+--> statement-breakpoint
+CREATE TABLE "api_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"license_id" uuid NOT NULL,
+	"hash" text NOT NULL,
+	"prefix" text NOT NULL,
+	"name" text NOT NULL,
+	"expires_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	"end_sessions" boolean NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "api_keys_hash_unique" UNIQUE("hash")
+);
+--> statement-breakpoint
+CREATE TABLE "customers" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"company" text NOT NULL,
+	"email" text,
+	"metadata" jsonb NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "license_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"license_id" uuid NOT NULL,
+	"hash" text NOT NULL,
+	"prefix" text NOT NULL,
+	"name" text NOT NULL,
+	"offline" boolean NOT NULL,
+	"expires_at" timestamp with time zone,
+	"retired_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	"end_sessions" boolean NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "license_keys_hash_unique" UNIQUE("hash")
+);
+--> statement-breakpoint
+CREATE TABLE "licenses" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"tier_id" uuid NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"status" text NOT NULL,
+	"status_reason" text,
+	"status_changed_at" timestamp with time zone NOT NULL,
+	"issued_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone,
+	"grace_days" integer,
+	"features_added" text[] NOT NULL,
+	"features_removed" text[] NOT NULL,
+	"limits" jsonb NOT NULL,
+	"seat_limit" integer,
+	"tenant_id" text,
+	"label" text,
+	"is_trial" boolean NOT NULL,
+	"fingerprint" text,
+	"metadata" jsonb NOT NULL,
+	"version" integer NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "licenses_status_known" CHECK ("licenses"."status" in ('active', 'suspended', 'revoked')),
+	CONSTRAINT "licenses_grace_days_range" CHECK ("licenses"."grace_days" is null or "licenses"."grace_days" between 0 and 3650),
+	CONSTRAINT "licenses_seat_limit_positive" CHECK ("licenses"."seat_limit" is null or "licenses"."seat_limit" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "static_jwts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"license_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"refreshable" boolean NOT NULL,
+	"bound_instance_key" uuid,
+	"expires_at" timestamp with time zone NOT NULL,
+	"revoked_at" timestamp with time zone,
+	"end_sessions" boolean NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "products" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"code" text NOT NULL,
+	"name" text NOT NULL,
+	"instance_auth" text NOT NULL,
+	"limits_claim" text NOT NULL,
+	"metric_map" jsonb NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "products_code_unique" UNIQUE("code"),
+	CONSTRAINT "products_code_form" CHECK ("products"."code" ~ '^[a-z0-9][a-z0-9._-]{0,63}$'),
+	CONSTRAINT "products_instance_auth_known" CHECK ("products"."instance_auth" in ('open', 'token')),
+	CONSTRAINT "products_limits_claim_known" CHECK ("products"."limits_claim" in ('limits', 'quotas'))
+);
+--> statement-breakpoint
+CREATE TABLE "tiers" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"code" text NOT NULL,
+	"name" text NOT NULL,
+	"rank" integer NOT NULL,
+	"features" text[] NOT NULL,
+	"limits" jsonb NOT NULL,
+	"grace_days" integer NOT NULL,
+	"seat_limit" integer,
+	"seat_churn" integer,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "tiers_product_code_unique" UNIQUE("product_id","code"),
+	CONSTRAINT "tiers_product_rank_unique" UNIQUE("product_id","rank"),
+	CONSTRAINT "tiers_id_product_unique" UNIQUE("id","product_id"),
+	CONSTRAINT "tiers_grace_days_range" CHECK ("tiers"."grace_days" between 0 and 3650),
+	CONSTRAINT "tiers_seat_limit_positive" CHECK ("tiers"."seat_limit" is null or "tiers"."seat_limit" >= 0),
+	CONSTRAINT "tiers_seat_churn_positive" CHECK ("tiers"."seat_churn" is null or "tiers"."seat_churn" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "report_streams" (
+	"instance_key" uuid NOT NULL,
+	"boot_id" uuid NOT NULL,
+	"last_seq" bigint NOT NULL,
+	"seen" "int8multirange" NOT NULL,
+	"counters" jsonb NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "report_streams_pk" PRIMARY KEY("instance_key","boot_id")
+);
+--> statement-breakpoint
+CREATE TABLE "reports" (
+	"instance_key" uuid NOT NULL,
+	"received_on" date NOT NULL,
+	"id" uuid NOT NULL,
+	"product_id" uuid NOT NULL,
+	"license_id" uuid,
+	"kind" text NOT NULL,
+	"proof" text NOT NULL,
+	"received_at" timestamp with time zone NOT NULL,
+	"observed_at" timestamp with time zone NOT NULL,
+	"boot_id" uuid,
+	"seq" bigint,
+	"version" text,
+	"tier" text,
+	"metrics" jsonb NOT NULL,
+	"increases" jsonb NOT NULL,
+	"features" text[] NOT NULL,
+	"rolled_up" boolean NOT NULL,
+	CONSTRAINT "reports_pk" PRIMARY KEY("instance_key","received_on","id"),
+	CONSTRAINT "reports_kind_known" CHECK ("reports"."kind" in ('heartbeat', 'refresh', 'telemetry')),
+	CONSTRAINT "reports_proof_known" CHECK ("reports"."proof" in ('none', 'instance', 'license', 'relay'))
+) PARTITION BY RANGE ("received_on");
+--> statement-breakpoint
+CREATE TABLE "telemetry_hourly" (
+	"product_id" uuid NOT NULL,
+	"metric" text NOT NULL,
+	"hour" timestamp with time zone NOT NULL,
+	"version" text NOT NULL,
+	"tier" text NOT NULL,
+	"license_id" uuid NOT NULL,
+	"increase" double precision NOT NULL,
+	"gauge_sum" double precision NOT NULL,
+	"gauge_max" double precision NOT NULL,
+	"samples" bigint NOT NULL,
+	CONSTRAINT "telemetry_hourly_pk" PRIMARY KEY("product_id","metric","hour","version","tier","license_id")
+);
+--> statement-breakpoint
+CREATE TABLE "admin_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"role" text NOT NULL,
+	"hash" text NOT NULL,
+	"prefix" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	CONSTRAINT "admin_keys_hash_unique" UNIQUE("hash"),
+	CONSTRAINT "admin_keys_role_known" CHECK ("admin_keys"."role" in ('owner', 'operator', 'support', 'auditor'))
+);
+--> statement-breakpoint
+CREATE TABLE "key_sets" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"issued_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"digest" text NOT NULL,
+	"jws" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "server_secrets" (
+	"name" text PRIMARY KEY NOT NULL,
+	"sealed" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signing_keys" (
+	"kid" text PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"use" text NOT NULL,
+	"public_key_hex" text NOT NULL,
+	"sealed_private_key" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"not_before" timestamp with time zone NOT NULL,
+	"superseded_at" timestamp with time zone,
+	"retired_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	CONSTRAINT "signing_keys_use_known" CHECK ("signing_keys"."use" in ('jws', 'raw'))
+);
+--> statement-breakpoint
+ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "license_keys" ADD CONSTRAINT "license_keys_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "licenses" ADD CONSTRAINT "licenses_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "licenses" ADD CONSTRAINT "licenses_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "licenses" ADD CONSTRAINT "licenses_tier_of_product_fk" FOREIGN KEY ("tier_id","product_id") REFERENCES "public"."tiers"("id","product_id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "static_jwts" ADD CONSTRAINT "static_jwts_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tiers" ADD CONSTRAINT "tiers_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "signing_keys" ADD CONSTRAINT "signing_keys_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "anomalies_one_open" ON "anomalies" USING btree ("instance_key","type") WHERE "anomalies"."resolved_at" is null;--> statement-breakpoint
+CREATE INDEX "anomalies_newest_idx" ON "anomalies" USING btree ("id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "audit_log_at_idx" ON "audit_log" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "audit_log_subject_idx" ON "audit_log" USING btree ("subject","at");--> statement-breakpoint
+CREATE INDEX "audit_log_actor_idx" ON "audit_log" USING btree ("actor_id","action","at");--> statement-breakpoint
+CREATE INDEX "events_at_idx" ON "events" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "activations_live_seats_idx" ON "activations" USING btree ("license_id","lease_ends_at") WHERE "activations"."ended_at" is null;--> statement-breakpoint
+CREATE INDEX "activations_churn_idx" ON "activations" USING btree ("license_id","first_activated_at");--> statement-breakpoint
+CREATE INDEX "instances_newest_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "instances_product_seen_idx" ON "instances" USING btree ("product_id","last_seen_at");--> statement-breakpoint
+CREATE INDEX "instances_token_idx" ON "instances" USING btree ("token_hash");--> statement-breakpoint
+CREATE INDEX "api_keys_license_idx" ON "api_keys" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "license_keys_license_idx" ON "license_keys" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "licenses_customer_idx" ON "licenses" USING btree ("customer_id");--> statement-breakpoint
+CREATE INDEX "licenses_product_status_idx" ON "licenses" USING btree ("product_id","status");--> statement-breakpoint
+CREATE INDEX "licenses_expires_idx" ON "licenses" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "static_jwts_license_idx" ON "static_jwts" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "report_streams_updated_idx" ON "report_streams" USING btree ("updated_at");--> statement-breakpoint
+CREATE INDEX "reports_not_rolled_up_idx" ON "reports" USING btree ("received_on","id") WHERE not "reports"."rolled_up";--> statement-breakpoint
+CREATE INDEX "signing_keys_product_use_idx" ON "signing_keys" USING btree ("product_id","use");

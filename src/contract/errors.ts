@@ -1,0 +1,72 @@
+// The closed registry of error codes: what a client may meet in `error`, with its status and title.
+// Messages (`detail`) belong to the place that refuses.
+
+export const ERRORS = {
+  // Credentials
+  unauthorized: [401, 'Credential required'],
+  credential_unknown: [401, 'Credential not known'],
+  api_key_unknown: [401, 'API key not known'],
+  api_key_expired: [401, 'API key expired'],
+  api_key_revoked: [401, 'API key revoked'],
+  admin_key_unknown: [401, 'Admin key not known'],
+  admin_key_expired: [401, 'Admin key expired'],
+  admin_key_revoked: [401, 'Admin key revoked'],
+  instance_token_required: [401, 'Instance token required'],
+  instance_token_unknown: [401, 'Instance token not known'],
+  license_jwt_invalid: [401, 'License JWT not accepted'],
+  license_jwt_expired: [401, 'License JWT expired'],
+  session_ended: [401, 'Session ended'],
+  second_proof_required: [401, 'Second proof required'],
+  forbidden: [403, 'Not allowed for this role'],
+
+  // Refusals about a license
+  license_suspended: [403, 'License suspended'],
+  license_revoked: [403, 'License revoked'],
+  license_expired: [403, 'License expired'],
+  instance_killed: [403, 'Instance killed'],
+  instance_limit_reached: [403, 'Instance limit reached'],
+  seat_churn: [403, 'Too many new instances'],
+  license_mismatch: [403, 'License does not match the token'],
+  instance_mismatch: [403, 'Instance does not match the token'],
+  product_mismatch: [403, 'Product does not match'],
+  refresh_not_allowed: [403, 'Token cannot be refreshed'],
+  license_key_malformed: [400, 'License key malformed'],
+  license_key_unknown: [404, 'License key not known'],
+  product_unknown: [404, 'Product not known'],
+  instance_id_taken: [409, 'Instance id taken'],
+
+  // Requests
+  invalid_json: [400, 'Body is not JSON'],
+  invalid_request: [422, 'Request not valid'],
+  not_found: [404, 'Not found'],
+  method_not_allowed: [405, 'Method not allowed'],
+  conflict: [409, 'Conflict'],
+  body_too_large: [413, 'Body too large'],
+  unsupported_media_type: [415, 'Content type not supported'],
+  rate_limited: [429, 'Too many requests'],
+
+  // The server
+  internal_error: [500, 'Internal error'],
+  database_unavailable: [503, 'Database not available'],
+  shutting_down: [503, 'Server is stopping'],
+  clock_skew: [503, 'Server clock not trusted'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** RFC 9457 problem document, with the two members that clients of older systems read. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  request_id: string
+  /** The stable code. */
+  error: ErrorCode
+  /** Equal to `detail`. */
+  message: string
+  reason?: string
+  fix?: string
+  errors?: { pointer: string; message: string }[]
+  [fact: string]: unknown
+}

@@ -1,0 +1,66 @@
+// The connection to Postgres: one pool a process (or one connection a request on Workers). Owns no query.
+import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+
+export type Database = PostgresJsDatabase<Record<string, never>>
+export type Transaction = PostgresJsTransaction<Record<string, never>, Record<string, never>>
+/** What a query needs: the pool, or the transaction that is under way. */
+export type Executor = Database | Transaction
+
+export interface DatabaseConnection {
+  db: Database
+  /** The driver itself, for LISTEN and for probes. */
+  client: postgres.Sql
+  /** Ends the connections; waits at most five seconds for statements under way. */
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  poolSize: number
+  /** Server-side prepared statements; off behind poolers that cannot keep them (Hyperdrive). */
+  prepare?: boolean
+}
+
+/** Opens a lazily connecting pool: nothing goes over the network before the first query. */
+export function connectDatabase(url: string, options: ConnectOptions): DatabaseConnection {
+  const prepare = options.prepare ?? true
+  const client = postgres(url, {
+    max: options.poolSize,
+    prepare,
+    fetch_types: false,
+    connect_timeout: 2,
+    idle_timeout: 300,
+    // A short, flat pause: service is back within seconds of the database's return, whatever the outage's length.
+    backoff: () => 0.25,
+    onnotice: () => {},
+    connection: { application_name: 'leasehold' },
+  })
+  return {
+    db: drizzle(prepare ? preparing(client) : client),
+    client,
+    close: () => client.end({ timeout: 5 }),
+  }
+}
+
+/**
+ * drizzle sends its statements through `unsafe` without preparing them. Their texts are few and constant here (lists
+ * go in as one array parameter), so every one is worth preparing once per connection.
+ */
+function preparing<T extends postgres.Sql>(client: T): T {
+  return new Proxy(client, {
+    get(target, name, receiver) {
+      if (name === 'unsafe') {
+        return (text: string, parameters: never[], options?: object) =>
+          target.unsafe(text, parameters, { ...options, prepare: (parameters?.length ?? 0) > 0 })
+      }
+      if (name === 'begin') {
+        return (...args: unknown[]) => {
+          const work = args.pop() as (tx: postgres.TransactionSql) => Promise<unknown>
+          const run = (tx: postgres.TransactionSql) => work(preparing(tx as never) as never)
+          return Reflect.apply(target.begin, target, [...args, run])
+        }
+      }
+      return Reflect.get(target, name, receiver)
+    },
+  })
+}

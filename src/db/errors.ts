@@ -1,0 +1,65 @@
+// Reads the driver's error out of drizzle's: its own message holds SQL and parameters and must never be shown.
+
+const AWAY = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '08000',
+  '08001',
+  '08003',
+  '08004',
+  '08006',
+])
+
+const TRANSIENT = new Set(['40001', '40P01', '55P03'])
+
+export interface DriverError {
+  code: string
+  constraint?: string
+}
+
+/** The innermost error that carries a driver or SQLSTATE code, or null. */
+export function driverError(error: unknown): DriverError | null {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    const { code, constraint_name } = at as { code?: unknown; constraint_name?: unknown }
+    if (typeof code === 'string') {
+      return typeof constraint_name === 'string' ? { code, constraint: constraint_name } : { code }
+    }
+  }
+  return null
+}
+
+/** True when the database cannot be reached or is going away, as opposed to refusing a statement. */
+export function isDatabaseAway(error: unknown): boolean {
+  return AWAY.has(driverError(error)?.code ?? '')
+}
+
+/** True for a serialization failure, deadlock or lock timeout: the same transaction may be tried again. */
+export function isTransient(error: unknown): boolean {
+  return TRANSIENT.has(driverError(error)?.code ?? '')
+}
+
+/** True when the statement broke this named constraint. */
+export function violates(error: unknown, constraint: string): boolean {
+  return driverError(error)?.constraint === constraint
+}
+
+const NO_PARTITION = '23514'
+
+/** True when a report's day has no partition yet: a check violation that names no constraint. */
+export function lacksPartition(error: unknown): boolean {
+  const found = driverError(error)
+  return found?.code === NO_PARTITION && found.constraint === undefined
+}

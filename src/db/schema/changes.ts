@@ -1,0 +1,47 @@
+// What happened: the audit log and the numbered events, both written by recordChange only; and the leases of jobs.
+import { bigint, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { instant } from './columns.ts'
+
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: uuid('id').primaryKey(),
+    at: instant('at').notNull(),
+    actorKind: text('actor_kind').notNull(),
+    actorId: text('actor_id').notNull(),
+    action: text('action').notNull(),
+    subject: text('subject').notNull(),
+    reason: text('reason'),
+    details: jsonb('details').$type<Record<string, unknown>>().notNull(),
+    requestId: text('request_id').notNull(),
+  },
+  (t) => [
+    index('audit_log_at_idx').on(t.at),
+    index('audit_log_subject_idx').on(t.subject, t.at),
+    index('audit_log_actor_idx').on(t.actorId, t.action, t.at),
+  ],
+)
+
+export const events = pgTable(
+  'events',
+  {
+    /** Rises in commit order; `max(previous + 1, unix milliseconds)` so that it rises past a restore too (T12). */
+    number: bigint('number', { mode: 'number' }).primaryKey(),
+    at: instant('at').notNull(),
+    type: text('type').notNull(),
+    productId: uuid('product_id'),
+    licenseId: uuid('license_id'),
+    instanceKey: uuid('instance_key'),
+    subject: text('subject').notNull(),
+  },
+  (t) => [index('events_at_idx').on(t.at)],
+)
+
+export const jobLeases = pgTable('job_leases', {
+  name: text('name').primaryKey(),
+  holder: text('holder').notNull(),
+  leasedUntil: instant('leased_until').notNull(),
+  lastStartedAt: instant('last_started_at'),
+  lastFinishedAt: instant('last_finished_at'),
+  lastError: text('last_error'),
+})

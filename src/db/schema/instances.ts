@@ -1,0 +1,78 @@
+// Running copies of a product and the seats they hold. Both lead with instance_key: they grow with the fleet.
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, check, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { CredentialSource, Proof, SeatEndedBy } from '../../contract/catalog.ts'
+import type { Action } from '../../contract/claims.ts'
+import { instant } from './columns.ts'
+
+export const instances = pgTable(
+  'instances',
+  {
+    instanceKey: uuid('instance_key').primaryKey(),
+    productId: uuid('product_id').notNull(),
+    instanceId: text('instance_id').notNull(),
+    hostname: text('hostname'),
+    version: text('version'),
+    os: text('os'),
+    arch: text('arch'),
+    fingerprint: text('fingerprint'),
+    reportedTier: text('reported_tier'),
+    hasValidEntitlement: boolean('has_valid_entitlement'),
+    metrics: jsonb('metrics').$type<Record<string, number>>().notNull(),
+    featureUsage: text('feature_usage').array().notNull(),
+    integrityHash: text('integrity_hash'),
+    entitlementHash: text('entitlement_hash'),
+    entitlementMismatchAt: instant('entitlement_mismatch_at'),
+    firstSeenAt: instant('first_seen_at').notNull(),
+    lastSeenAt: instant('last_seen_at').notNull(),
+    deactivatedAt: instant('deactivated_at'),
+    action: text('action').$type<Action>().notNull(),
+    actionReason: text('action_reason'),
+    actionSeq: bigint('action_seq', { mode: 'number' }).notNull(),
+    actionSetAt: instant('action_set_at'),
+    actionDeliveredAt: instant('action_delivered_at'),
+    actionAcknowledgedAt: instant('action_acknowledged_at'),
+    /** State of T5; the lineage module alone reads and writes its inside. */
+    lineage: jsonb('lineage').$type<unknown>(),
+    tokenHash: text('token_hash'),
+    tokenPresentedAt: instant('token_presented_at'),
+    proof: text('proof').$type<Proof>().notNull(),
+    provenLicenseId: uuid('proven_license_id'),
+  },
+  (t) => [
+    check('instances_action_known', sql`${t.action} in ('none', 'downgrade', 'kill')`),
+    check('instances_proof_known', sql`${t.proof} in ('none', 'instance', 'license', 'relay')`),
+    index('instances_newest_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()),
+    index('instances_product_seen_idx').on(t.productId, t.lastSeenAt),
+    index('instances_token_idx').on(t.tokenHash),
+  ],
+)
+
+export const activations = pgTable(
+  'activations',
+  {
+    instanceKey: uuid('instance_key').notNull(),
+    licenseId: uuid('license_id').notNull(),
+    /** The seat that license JWTs name (`act`). A seat taken anew after it was ended has a new id. */
+    id: uuid('id').notNull(),
+    credentialSource: text('credential_source').$type<CredentialSource>().notNull(),
+    credentialId: uuid('credential_id').notNull(),
+    firstActivatedAt: instant('first_activated_at').notNull(),
+    activatedAt: instant('activated_at').notNull(),
+    /** End of the last lease handed out under this seat, grace included (T10). */
+    leaseEndsAt: instant('lease_ends_at').notNull(),
+    endedAt: instant('ended_at'),
+    endedBy: text('ended_by').$type<SeatEndedBy>(),
+  },
+  (t) => [
+    primaryKey({ name: 'activations_pk', columns: [t.instanceKey, t.licenseId] }),
+    check(
+      'activations_credential_source_known',
+      sql`${t.credentialSource} in ('api_key', 'license_key', 'static_jwt')`,
+    ),
+    check('activations_ended_by_known', sql`${t.endedBy} in ('instance', 'admin', 'expiry')`),
+    check('activations_ended_together', sql`(${t.endedAt} is null) = (${t.endedBy} is null)`),
+    index('activations_live_seats_idx').on(t.licenseId, t.leaseEndsAt).where(sql`${t.endedAt} is null`),
+    index('activations_churn_idx').on(t.licenseId, t.firstActivatedAt),
+  ],
+)
