@@ -1,0 +1,102 @@
+// Takes secrets out of log fields: by name at any depth, and by form in any text. Pure; does no logging itself.
+
+const REDACTED = '[redacted]'
+const MAX_DEPTH = 12
+
+const SECRET_NAME =
+  /authorization|token|jwt|secret|passw(or)?d|passphrase|private|cookie|pepper|(api|license|admin|relay|master|root)key|databaseurl/
+// Public names of secrets: what they are called or how they begin, never what they are.
+const PUBLIC_SUFFIX = /(_id|Id|_prefix|Prefix|_kind|Kind)$/
+
+const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:sk-|lit_|lrk_|lak_)[0-9A-Za-z]{16,}/g, REDACTED],
+  // JWTs, license keys, entitlement tokens and envelopes: base64 of `{"`, then one or two more parts.
+  [/\beyJ[A-Za-z0-9_+/=-]+(?:\.[A-Za-z0-9_+/=-]+){1,2}/g, REDACTED],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, REDACTED],
+  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, `$1${REDACTED}@`],
+  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
+]
+
+/** A copy that is safe to log, made of plain JSON values. Never throws for cycles, errors, bytes or bad dates. */
+export function redact(fields: object): Record<string, unknown> {
+  return members(Object.entries(fields), [fields])
+}
+
+/** The text without anything that has the form of a credential, a signed token or a URL's password. */
+export function redactText(text: string): string {
+  return SECRET_TEXT.reduce((safe, [pattern, replacement]) => safe.replace(pattern, replacement), text)
+}
+
+function members(entries: Iterable<[string, unknown]>, parents: readonly object[]): Record<string, unknown> {
+  const safe: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of entries) {
+    const shown = namesSecret(name) && hides(value) ? REDACTED : plain(value, parents)
+    if (shown !== undefined) safe[redactText(name)] = shown
+  }
+  return { ...safe }
+}
+
+function namesSecret(name: string): boolean {
+  return !PUBLIC_SUFFIX.test(name) && SECRET_NAME.test(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))
+}
+
+/** Whether there is a token may be told, the token may not. */
+function hides(value: unknown): boolean {
+  return value !== undefined && value !== null && typeof value !== 'boolean'
+}
+
+function plain(value: unknown, parents: readonly object[]): unknown {
+  switch (typeof value) {
+    case 'string':
+      return redactText(value)
+    case 'bigint':
+      return value.toString()
+    case 'number':
+      return Number.isFinite(value) ? value : String(value)
+    case 'object':
+      return value === null ? null : plainObject(value, parents)
+    case 'function':
+    case 'symbol':
+      return undefined
+    default:
+      return value
+  }
+}
+
+function plainObject(value: object, parents: readonly object[]): unknown {
+  if (parents.includes(value)) return '[circular]'
+  if (parents.length >= MAX_DEPTH) return '[too deep]'
+  const inside = [...parents, value]
+  if (value instanceof Error) return plainError(value, inside)
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString()
+  if (value instanceof URL) return redactText(value.href)
+  // Bytes in this code are keys and hashes more often than not.
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  if (value instanceof Map)
+    return members(
+      [...value].map(([k, v]) => [String(k), v]),
+      inside,
+    )
+  if (value instanceof Set || Array.isArray(value))
+    return [...value].map((item) => plain(item, inside) ?? null)
+  return members(Object.entries(value), inside)
+}
+
+/**
+ * Only known members: a database error carries SQL, parameters and row values in the others. Where an error has a
+ * `query`, its message repeats it and is left out too; the cause tells what went wrong.
+ */
+function plainError(error: Error, parents: readonly object[]): Record<string, unknown> {
+  const { code, constraint_name: constraint } = error as { code?: unknown; constraint_name?: unknown }
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const safe: Record<string, unknown> = {
+    type: error.name,
+    message: 'params' in error ? '[query failed]' : redactText(error.message),
+  }
+  if (typeof code === 'string' || typeof code === 'number') safe.code = code
+  if (typeof constraint === 'string') safe.constraint = constraint
+  if (frames.length > 0) safe.stack = redactText(frames.map((line) => line.trim()).join('\n'))
+  if (error.cause !== undefined) safe.cause = plain(error.cause, parents)
+  if (error instanceof AggregateError) safe.errors = plain(error.errors, parents)
+  return safe
+}
