@@ -1,0 +1,170 @@
+// What stands in each signed object, as it goes over the wire: plain types and constants (reference, section 0).
+// All times are unix seconds. How an object is checked belongs to license/, how it is signed to mint/.
+
+/** The `typ` of each JWS. A verifier pins exactly one (T4). */
+export const LICENSE_TYP = 'leasehold-license+jwt'
+export const DIRECTIVE_TYP = 'leasehold-directive+jwt'
+export const KEY_SET_TYP = 'leasehold-keys+jwt'
+
+/** The one signature algorithm, as RFC 8037 names it in a JWS header. */
+export const SIGNATURE_ALG = 'EdDSA'
+
+export const DIRECTIVE_STATUSES = [
+  'active',
+  'in_grace',
+  'unlicensed',
+  'limit_reached',
+  'suspended',
+  'revoked',
+  'expired',
+] as const
+export type DirectiveStatus = (typeof DIRECTIVE_STATUSES)[number]
+
+/** The statuses that take a license away (T2); the others change nothing that is in force. */
+export const TAKING_STATUSES = [
+  'suspended',
+  'revoked',
+  'expired',
+] as const satisfies readonly DirectiveStatus[]
+
+export const ACTIONS = ['none', 'downgrade', 'kill'] as const
+export type Action = (typeof ACTIONS)[number]
+
+/** A product's signing key has one use for life (T4); the root key signs key sets only and is in none. */
+export const KEY_USES = ['jws', 'raw'] as const
+export type KeyUse = (typeof KEY_USES)[number]
+
+export const KEY_STATUSES = ['pending', 'active', 'retiring', 'retired', 'revoked'] as const
+export type KeyStatus = (typeof KEY_STATUSES)[number]
+
+/** Seconds from a directive's `iat` to its `exp`. */
+export const DIRECTIVE_LIFE = 300
+/** Seconds from an entitlement token's `issued_at` to its `expires_at`. */
+export const ENTITLEMENT_TOKEN_LIFE = 86_400
+/** Seconds from a key set's `iat` to its `exp`: 400 days. */
+export const KEY_SET_LIFE = 34_560_000
+
+/** The last second that RFC 3339 can write, 9999-12-31T23:59:59Z: how a raw object says "perpetual". */
+export const LAST_SECOND = 253_402_300_799
+
+/** Limits by name, as on the wire: whole numbers, where `limits` says −1 for unlimited and `quotas` leaves out. */
+export type LimitValues = Record<string, number>
+
+interface LicenseClaimsBase {
+  iss: string
+  /** Product code. */
+  aud: string
+  /** Customer. */
+  sub: string
+  jti: string
+  iat: number
+  /** The lease's end (T6). */
+  exp: number
+  license_id: string
+  tier: string
+  features: string[]
+  grace_days: number
+  /** The license's own end; absent if perpetual. */
+  license_exp?: number
+  /** True on a lease that was issued past `license_exp`. */
+  in_grace?: boolean
+  instance_id?: string
+  /** The seat. */
+  act?: string
+  org_name?: string
+  trial?: boolean
+  refresh_url?: string
+  tenant_id?: string
+  /** The credential that obtained this JWT (T8), Leasehold's private claim. */
+  cred?: string
+}
+
+/** A license JWT's claims: the limits stand under exactly one of two names, which is a setting of the product. */
+export type LicenseClaims = LicenseClaimsBase &
+  ({ limits: LimitValues; quotas?: never } | { quotas: LimitValues; limits?: never })
+
+export interface DirectiveClaims {
+  iss: string
+  /** Product code. */
+  aud: string
+  /** Instance id. */
+  sub: string
+  /** Null when no license could be identified. */
+  license_id: string | null
+  status: DirectiveStatus
+  action: Action
+  /** Names the state, for acknowledgement; orders nothing (T1). */
+  seq: number
+  /** The server's current key-set number. */
+  keys: number
+  /** The request's. */
+  nonce: string
+  iat: number
+  exp: number
+  /** Why, as a code; the empty string where there is nothing to explain. */
+  reason: string
+}
+
+export interface KeySetKey {
+  kid: string
+  /** The raw 32-byte public key in base64url (RFC 8037). */
+  x: string
+  product: string
+  use: KeyUse
+  status: KeyStatus
+  /** Nothing signed before this second is this key's. */
+  nbf: number
+}
+
+export interface KeySetClaims {
+  iss: string
+  /** Only ever rises (T4, T12). */
+  number: number
+  iat: number
+  /** Past it the set still verifies grants, but no directive that takes. */
+  exp: number
+  keys: KeySetKey[]
+}
+
+/** Payload of the 24-hour entitlement token (reference, section 1). */
+export interface EntitlementTokenPayload {
+  iss: string
+  product: string
+  instance_id: string
+  license_id: string
+  tier: string
+  features: string[]
+  limits: LimitValues
+  /** 16 random bytes in lower-case hex. */
+  nonce: string
+  issued_at: number
+  expires_at: number
+}
+
+/** Payload of a license key (reference, section 1). */
+export interface LicenseKeyPayload {
+  product: string
+  tier: string
+  customer_id: string
+  license_id: string
+  /** True: a lease of its own, never confirmed online (T6). False: a credential. */
+  offline: boolean
+  issued_at: number
+  /** `LAST_SECOND` if perpetual. */
+  expires_at: number
+}
+
+/** Each JWS `typ` has one claims type. */
+export interface JwsClaims {
+  [LICENSE_TYP]: LicenseClaims
+  [DIRECTIVE_TYP]: DirectiveClaims
+  [KEY_SET_TYP]: KeySetClaims
+}
+export type JwsTyp = keyof JwsClaims
+
+/** Each kind of raw object has one payload type. */
+export interface RawPayloads {
+  entitlement_token: EntitlementTokenPayload
+  license_key: LicenseKeyPayload
+}
+export type RawKind = keyof RawPayloads
