@@ -1,0 +1,149 @@
+// Every setting of the server: how its text is read, its default, its meaning. Checks between settings are elsewhere.
+import { z } from 'zod'
+import { LOG_LEVELS } from '../platform/logger.ts'
+import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } from './addresses.ts'
+import { duration, readActionBudget, readRateLimit } from './durations.ts'
+import { readMasterKey } from './master-key.ts'
+import { oneOf, type Reader, readSwitch, wholeNumber } from './reading.ts'
+import { ROOT_KEY_ALLOWED, readRootKey } from './root-key.ts'
+
+export interface SettingFacts {
+  /** The text used when the setting is absent, or in words where it comes from. */
+  readonly default: string
+  readonly meaning: string
+  readonly allowed: string
+  /** Its value is never repeated in a message. */
+  readonly secret?: true
+}
+
+export const settingFacts = z.registry<SettingFacts>()
+
+/** A setting with a fixed default, which is read like any other value. */
+function preset<T>(read: Reader<T>, facts: SettingFacts) {
+  return reading(read).prefault(facts.default).register(settingFacts, facts)
+}
+
+/** A setting that may be absent; what then holds is decided from the others. */
+function optional<T>(read: Reader<T>, facts: SettingFacts) {
+  return reading(read).optional().register(settingFacts, facts)
+}
+
+function reading<T>(read: Reader<T>) {
+  return z.string('is not text').transform((text, context): T => {
+    const result = read(text)
+    if ('value' in result) return result.value
+    context.addIssue({ code: 'custom', message: result.wrong })
+    return z.NEVER
+  })
+}
+
+function lasting(least: string, most: string, fallback: string, meaning: string) {
+  const allowed = `<n>s, <n>m, <n>h or <n>d, from ${least} to ${most}`
+  return preset(duration(least, most), { default: fallback, meaning, allowed })
+}
+
+export const settingsSchema = z.object({
+  PORT: preset(wholeNumber(0, 65_535), {
+    default: '8081',
+    meaning: 'TCP port to listen on; 0 lets the system choose one, and then needs `PUBLIC_URL`',
+    allowed: 'a whole number from 0 to 65535',
+  }),
+  HOST: preset(readHost, {
+    default: '127.0.0.1',
+    meaning: 'Address to listen on; `0.0.0.0` or `::` for every interface',
+    allowed: 'an IP address or a host name',
+  }),
+  DATABASE_URL: optional(readDatabaseUrl, {
+    default: 'embedded PostgreSQL in the data folder',
+    meaning: 'Your own PostgreSQL, 15 or newer; needs `LEASEHOLD_MASTER_KEY` and `LEASEHOLD_ROOT_KEY`',
+    allowed: 'postgres://… or postgresql://…',
+    secret: true,
+  }),
+  PUBLIC_URL: optional(readPublicUrl, {
+    default: '`http://HOST:PORT`',
+    meaning: 'URL under which clients reach the server; refresh URLs are made from it',
+    allowed: 'an http or https URL without credentials, query or fragment',
+  }),
+  LEASEHOLD_ISSUER: optional(readIssuer, {
+    default: '`PUBLIC_URL`',
+    meaning: 'The exact `iss` of everything signed; clients compare it letter by letter, so never change it',
+    allowed: 'up to 256 ASCII characters without white space, a URI if it has a colon',
+  }),
+  LEASEHOLD_MASTER_KEY: optional(readMasterKey, {
+    default: 'made in the data folder; none with `DATABASE_URL`',
+    meaning: 'Key that wraps every secret in the database',
+    allowed: '32 random bytes in base64, as `openssl rand -base64 32` prints them',
+    secret: true,
+  }),
+  LEASEHOLD_ROOT_KEY: optional(readRootKey, {
+    default: 'made in the data folder; none with `DATABASE_URL`',
+    meaning: 'Key that signs the published key sets; `public:` when they are signed on another machine',
+    allowed: ROOT_KEY_ALLOWED,
+    secret: true,
+  }),
+  LEASEHOLD_DATA_DIR: preset((text) => ({ value: text }), {
+    default: '.data',
+    meaning: 'Data folder: the embedded database and `credentials.json`',
+    allowed: 'a path',
+  }),
+  LEASEHOLD_DEMO: optional(readSwitch, {
+    default: '`true`; `false` with `DATABASE_URL`',
+    meaning: 'Whether the first start creates the demo catalog',
+    allowed: 'true or false',
+  }),
+  LEASEHOLD_TRUSTED_PROXIES: optional(readNetworks, {
+    default: 'none',
+    meaning: 'Proxies whose forwarded client address is believed',
+    allowed: 'IP addresses and CIDR ranges, separated by commas',
+  }),
+  LEASEHOLD_RATE_LIMITS: preset(readRateLimit, {
+    default: '6000/min',
+    meaning: 'Requests a minute from one address to routes without authentication',
+    allowed: 'off, or <n>/min from 1 to 1000000',
+  }),
+  LEASEHOLD_TOKEN_LIFE: lasting('1s', '366d', '24h', 'Life of a license JWT, which is a lease'),
+  LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '366d', '24h', 'Life of an entitlement token'),
+  LEASEHOLD_STALE_AFTER: lasting(
+    '15m',
+    '366d',
+    '48h',
+    'Silence after which an instance is reported as stale',
+  ),
+  LEASEHOLD_RETENTION_REPORTS: lasting('1d', '3650d', '90d', 'How long single reports are kept'),
+  LEASEHOLD_RETENTION_AUDIT: lasting('1d', '36500d', '730d', 'How long audit entries are kept'),
+  LEASEHOLD_RETENTION_EVENTS: lasting('1d', '3650d', '90d', 'How long events are kept for those who resume'),
+  LEASEHOLD_POOL_SIZE: preset(wholeNumber(1, 500), {
+    default: '10',
+    meaning: 'Database connections of one process',
+    allowed: 'a whole number from 1 to 500',
+  }),
+  LEASEHOLD_ACTION_BUDGET: preset(readActionBudget, {
+    default: '20/h,100/h',
+    meaning: 'Kills, downgrades, suspensions and revocations let through: for one admin key, then in all',
+    allowed: '<n>/h,<m>/h with 1 ≤ n ≤ m',
+  }),
+  LOG_LEVEL: preset(oneOf(LOG_LEVELS), {
+    default: 'info',
+    meaning: 'Least severe log line that is written',
+    allowed: LOG_LEVELS.join(', '),
+  }),
+})
+
+export type SettingName = keyof typeof settingsSchema.shape
+
+export const SETTING_NAMES = Object.keys(settingsSchema.shape) as SettingName[]
+
+/** What is known about a setting apart from its value. */
+export function factsOf(name: SettingName): SettingFacts {
+  const facts = settingFacts.get(settingsSchema.shape[name])
+  if (!facts) throw new TypeError(`${name} is not described`)
+  return facts
+}
+
+/** README's table of settings, in its order. */
+export function settingsTable(): { name: SettingName; default: string; meaning: string }[] {
+  return SETTING_NAMES.map((name) => {
+    const { default: fallback, meaning, allowed } = factsOf(name)
+    return { name, default: fallback, meaning: `${meaning}. Allowed: ${allowed}` }
+  })
+}
