@@ -39,7 +39,6 @@ export const ERRORS = {
   invalid_json: [400, 'Body is not JSON'],
   invalid_request: [422, 'Request not valid'],
   not_found: [404, 'Not found'],
-  method_not_allowed: [405, 'Method not allowed'],
   conflict: [409, 'Conflict'],
   body_too_large: [413, 'Body too large'],
   unsupported_media_type: [415, 'Content type not supported'],

@@ -1,0 +1,220 @@
+// The instance API's messages in zod. Tolerant of unknown members: old servers meet new clients.
+import { z } from 'zod'
+import type {
+  ActivateRequest,
+  DeactivateAnswer,
+  ExchangeRequest,
+  HeartbeatAnswer,
+  HeartbeatMetrics,
+  HeartbeatRequest,
+  InstanceConfig,
+  LicenseKeyRequest,
+  RefreshRequest,
+  RegisterAnswer,
+  RegisterRequest,
+  SeatAnswer,
+  TelemetryAnswer,
+  TokenAnswer,
+} from './instance-api.ts'
+
+const text = (max: number) => z.string().max(max)
+const instanceId = z.string().min(1).max(255).meta({ example: 'test-001' })
+const productCode = z.string().min(1).max(64).meta({ example: 'keldris' })
+const count = z.int().nonnegative()
+
+const metricName = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/)
+const metricValues = z
+  .record(metricName, z.number())
+  .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
+
+const control = {
+  nonce: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,64}$/)
+    .optional()
+    .meta({ description: 'Random per request; asks for a signed directive that answers it.' }),
+  refresh_token: text(256).optional(),
+  refresh_id: text(128).optional(),
+}
+
+const report = {
+  ack: count.optional().meta({ description: '`seq` of the directive that was carried out.' }),
+  boot_id: z.guid().optional().meta({ description: 'UUID of this process start.' }),
+  seq: count.optional().meta({ description: 'Counter from 0 within the boot: a report counts once.' }),
+  observed_at: z.iso.datetime({ offset: true }).optional(),
+}
+
+export const exchangeRequest = z
+  .object({
+    instance_id: instanceId,
+    version: text(100).meta({ example: '1.4.0' }),
+    fingerprint: text(256).optional(),
+    instance_token: text(256).optional(),
+    ...control,
+  })
+  .meta({ id: 'ExchangeRequest' }) satisfies z.ZodType<ExchangeRequest>
+
+export const refreshRequest = z
+  .object({
+    license_id: text(128).optional(),
+    instance_id: instanceId,
+    version: text(100),
+    uptime_hours: z.number().nonnegative().optional(),
+    telemetry: metricValues.optional(),
+    instance_token: text(256).optional(),
+    ...control,
+    ...report,
+  })
+  .meta({ id: 'RefreshRequest' }) satisfies z.ZodType<RefreshRequest>
+
+const instanceConfig = z
+  .object({
+    feature_refresh_token: z.string().optional(),
+    heartbeat_interval: z.int().meta({ description: 'Seconds.' }),
+    refresh_interval: z.int().meta({ description: 'Seconds.' }),
+    sync: z.string().optional(),
+  })
+  .meta({ id: 'InstanceConfig' })
+
+export const tokenAnswer = z
+  .object({
+    jwt: z.string(),
+    expires_in: z.int().meta({ description: 'Seconds.', example: 86400 }),
+    message: z.string().nullable(),
+    refresh_token: z.string().optional(),
+    instance_token: z.string().optional(),
+    directive: z.string().optional(),
+    config: instanceConfig.optional(),
+  })
+  .meta({ id: 'TokenAnswer' })
+
+const heartbeatMetrics = z
+  .looseObject({
+    feature_usage: z.array(text(100)).max(200).nullish(),
+    entitlement_token_hash: text(128).optional(),
+    server_version: text(100).optional(),
+    uptime_hours: z.number().nonnegative().optional(),
+    integrity_hash: text(256).optional(),
+    oidc_configured: z.boolean().optional(),
+  })
+  .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
+  .meta({ id: 'HeartbeatMetrics' }) satisfies z.ZodType<HeartbeatMetrics>
+
+export const registerRequest = z
+  .object({
+    instance_id: instanceId,
+    product: productCode,
+    hostname: text(255).optional(),
+    server_version: text(100).optional(),
+    tier: text(64).optional(),
+    os: text(64).optional(),
+    arch: text(64).optional(),
+    fingerprint: text(256).optional(),
+    metrics: heartbeatMetrics.optional(),
+    ...control,
+  })
+  .meta({ id: 'RegisterRequest' }) satisfies z.ZodType<RegisterRequest>
+
+export const registerAnswer = z
+  .object({
+    status: z.literal('registered'),
+    instance_token: z.string().optional().meta({ description: 'Shown once.' }),
+    directive: z.string().optional(),
+  })
+  .meta({ id: 'RegisterAnswer' })
+
+export const heartbeatRequest = z
+  .object({
+    instance_id: instanceId,
+    product: productCode,
+    reported_tier: text(64),
+    has_valid_entitlement: z.boolean(),
+    metrics: heartbeatMetrics,
+    ...control,
+    ...report,
+  })
+  .meta({ id: 'HeartbeatRequest' }) satisfies z.ZodType<HeartbeatRequest>
+
+export const heartbeatAnswer = z
+  .object({
+    status: z.literal('ok'),
+    action: z.enum(['none', 'downgrade', 'kill']),
+    config: instanceConfig.required({ feature_refresh_token: true }),
+    entitlement_token: z.string().optional(),
+    directive: z.string().optional(),
+  })
+  .meta({ id: 'HeartbeatAnswer' })
+
+const licenseKeyFields = {
+  license_key: z.string().min(1).max(8192),
+  instance_id: instanceId,
+  product: productCode,
+  ...control,
+}
+
+export const licenseKeyRequest = z
+  .object(licenseKeyFields)
+  .meta({ id: 'LicenseKeyRequest' }) satisfies z.ZodType<LicenseKeyRequest>
+
+export const activateRequest = z
+  .object({
+    ...licenseKeyFields,
+    hostname: text(255).optional(),
+    server_version: text(100).optional(),
+    fingerprint: text(256).optional(),
+  })
+  .meta({ id: 'ActivateRequest' }) satisfies z.ZodType<ActivateRequest>
+
+export const seatAnswer = z
+  .object({
+    status: z.enum(['active', 'valid', 'revoked', 'expired', 'limit_reached']),
+    reason: z.string().optional(),
+    message: z.string().optional(),
+    fix: z.string().optional(),
+    tier: z.string(),
+    customer_id: z.string(),
+    customer_name: z.string(),
+    company: z.string(),
+    expires_at: z.string().meta({ description: 'RFC 3339; 9999-12-31T23:59:59Z is perpetual.' }),
+    issued_at: z.string(),
+    limits: z.record(z.string(), z.int()).meta({ description: '-1 is unlimited.' }),
+    is_trial: z.boolean(),
+    entitlement_token: z.string().optional().meta({ description: 'Never with a denial.' }),
+    jwt: z.string().optional(),
+    expires_in: z.int().optional(),
+    refresh_token: z.string().optional(),
+    instance_token: z.string().optional(),
+    directive: z.string().optional(),
+  })
+  .meta({ id: 'SeatAnswer' })
+
+export const deactivateAnswer = z
+  .object({ status: z.literal('deactivated') })
+  .meta({ id: 'DeactivateAnswer' }) satisfies z.ZodType<DeactivateAnswer>
+
+export const telemetryReport = z
+  .object({
+    instance_id: instanceId,
+    boot_id: z.guid(),
+    seq: count,
+    observed_at: z.iso.datetime({ offset: true }),
+    metrics: metricValues,
+  })
+  .meta({ id: 'TelemetryReport' })
+
+/** Each report is checked by itself: one bad report never fails its neighbours. */
+export const telemetryRequest = z
+  .object({ reports: z.array(z.unknown()).min(1).max(500) })
+  .meta({ id: 'TelemetryRequest', description: '1 to 500 TelemetryReport objects, each judged by itself.' })
+
+export const telemetryAnswer = z
+  .object({
+    accepted: count,
+    duplicates: count,
+    rejected: z.array(z.object({ index: count, error: z.string() })),
+  })
+  .meta({ id: 'TelemetryAnswer' }) satisfies z.ZodType<TelemetryAnswer>
+
+type Answers = z.ZodType<SeatAnswer> | z.ZodType<TokenAnswer> | z.ZodType<HeartbeatAnswer>
+type Others = z.ZodType<RegisterAnswer> | z.ZodType<InstanceConfig>
+export type AnswerSchema = Answers | Others

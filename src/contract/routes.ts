@@ -1,0 +1,161 @@
+// Path, method and schemas of each public and instance route, used by the server and by the relay.
+import { z } from 'zod'
+import {
+  activateRequest,
+  deactivateAnswer,
+  exchangeRequest,
+  heartbeatAnswer,
+  heartbeatRequest,
+  licenseKeyRequest,
+  refreshRequest,
+  registerAnswer,
+  registerRequest,
+  seatAnswer,
+  telemetryAnswer,
+  telemetryRequest,
+  tokenAnswer,
+} from './instance-api.schema.ts'
+import { problem } from './problem.schema.ts'
+
+export const json = <T extends z.ZodType>(schema: T, description: string) =>
+  ({ description, content: { 'application/json': { schema } } }) as const
+
+export const body = <T extends z.ZodType>(schema: T, required = true) =>
+  ({ required, content: { 'application/json': { schema } } }) as const
+
+export const refusal = {
+  description: 'A refusal that explains itself.',
+  content: { 'application/problem+json': { schema: problem } },
+} as const
+
+const bearer = [{ bearer: [] as string[] }]
+const optionalBearer = [{}, { bearer: [] as string[] }]
+
+export const exchangeRoute = {
+  method: 'post',
+  path: '/api/v1/licenses/token',
+  tags: ['Instances'],
+  summary: 'Exchange an API key for a license JWT; claims a seat.',
+  security: bearer,
+  request: { body: body(exchangeRequest) },
+  responses: { 200: json(tokenAnswer, 'The license JWT.'), default: refusal },
+} as const
+
+export const refreshRoute = {
+  method: 'post',
+  path: '/api/v1/licenses/refresh',
+  tags: ['Instances'],
+  summary: 'Exchange a license JWT for the next one; reports version, uptime and telemetry.',
+  security: bearer,
+  request: { body: body(refreshRequest) },
+  responses: { 200: json(tokenAnswer, 'The next license JWT.'), default: refusal },
+} as const
+
+export const registerRoute = {
+  method: 'post',
+  path: '/api/v1/instances/register',
+  tags: ['Instances'],
+  summary: 'Make an instance known, or update what is known of it.',
+  security: optionalBearer,
+  request: { body: body(registerRequest) },
+  responses: { 200: json(registerAnswer, 'Registered.'), default: refusal },
+} as const
+
+export const heartbeatRoute = {
+  method: 'post',
+  path: '/api/v1/instances/heartbeat',
+  tags: ['Instances'],
+  summary: 'Report facts and metrics; carries the action.',
+  security: optionalBearer,
+  request: { body: body(heartbeatRequest) },
+  responses: { 200: json(heartbeatAnswer, 'Heard.'), default: refusal },
+} as const
+
+export const activateRoute = {
+  method: 'post',
+  path: '/api/v1/licenses/activate',
+  tags: ['Instances'],
+  summary: 'Take a seat of a license. A denial is an answer: 200 with a status and a reason.',
+  security: optionalBearer,
+  request: { body: body(activateRequest) },
+  responses: { 200: json(seatAnswer, 'Activated or denied.'), default: refusal },
+} as const
+
+export const validateRoute = {
+  method: 'post',
+  path: '/api/v1/licenses/validate',
+  tags: ['Instances'],
+  summary: 'Ask whether a license still holds for this instance.',
+  security: optionalBearer,
+  request: { body: body(licenseKeyRequest) },
+  responses: { 200: json(seatAnswer, 'Valid or denied.'), default: refusal },
+} as const
+
+export const deactivateRoute = {
+  method: 'post',
+  path: '/api/v1/licenses/deactivate',
+  tags: ['Instances'],
+  summary: 'Give a seat back. Repeating it changes nothing.',
+  security: optionalBearer,
+  request: { body: body(licenseKeyRequest) },
+  responses: { 200: json(deactivateAnswer, 'The seat is free.'), default: refusal },
+} as const
+
+export const telemetryRoute = {
+  method: 'post',
+  path: '/api/v1/telemetry',
+  tags: ['Instances'],
+  summary: 'A batch of 1 to 500 reports, each counted once by (instance, boot_id, seq).',
+  security: bearer,
+  request: { body: body(telemetryRequest) },
+  responses: { 200: json(telemetryAnswer, 'What became of each report.'), default: refusal },
+} as const
+
+const jwk = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string(),
+  kid: z.string(),
+  use: z.literal('sig'),
+  alg: z.literal('EdDSA'),
+})
+
+export const jwksRoute = {
+  method: 'get',
+  path: '/.well-known/jwks.json',
+  tags: ['Keys'],
+  summary: 'Public keys of license JWTs and directives as a JWK set (RFC 7517).',
+  responses: {
+    200: {
+      description: 'The JWK set.',
+      content: { 'application/jwk-set+json': { schema: z.object({ keys: z.array(jwk) }) } },
+    },
+    default: refusal,
+  },
+} as const
+
+export const keySetRoute = {
+  method: 'get',
+  path: '/.well-known/leasehold-keys',
+  tags: ['Keys'],
+  summary: 'The root-signed, numbered key set (T4) as a compact JWS.',
+  responses: {
+    200: {
+      description: 'The key set.',
+      content: { 'application/jwt': { schema: z.string() } },
+    },
+    default: refusal,
+  },
+} as const
+
+export const signingKeyRoute = {
+  method: 'get',
+  path: '/api/v1/signing-key',
+  tags: ['Keys'],
+  summary: 'The raw public key that signs license keys, envelopes and entitlement tokens.',
+  request: { query: z.object({ product: z.string().max(64).optional() }) },
+  responses: {
+    200: json(z.object({ public_key: z.string().regex(/^[0-9a-f]{64}$/) }), '64 hex characters.'),
+    default: refusal,
+  },
+} as const

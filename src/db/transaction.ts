@@ -1,0 +1,33 @@
+// One transaction, tried again when Postgres asks for it.
+import type { Database, Transaction } from './client.ts'
+import { isTransient } from './errors.ts'
+
+const ATTEMPTS = 4
+const committed = new WeakMap<Transaction, (() => void)[]>()
+
+/**
+ * Runs `work` in one READ COMMITTED transaction and commits. A serialization failure or deadlock runs it again, at
+ * most three times; `work` must therefore touch nothing but `tx`.
+ */
+export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const hooks: (() => void)[] = []
+    try {
+      const result = await db.transaction((tx) => {
+        committed.set(tx, hooks)
+        return work(tx)
+      })
+      for (const hook of hooks) hook()
+      return result
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isTransient(error)) throw error
+    }
+  }
+}
+
+/** Runs `hook` once the transaction has committed; never when it is rolled back. The hook must not throw. */
+export function afterCommit(tx: Transaction, hook: () => void): void {
+  const hooks = committed.get(tx)
+  if (!hooks) throw new Error('afterCommit needs a transaction of transaction()')
+  hooks.push(hook)
+}

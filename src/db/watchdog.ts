@@ -1,0 +1,80 @@
+// Tells work that waits for the database when the database has stopped answering. A frozen server or a cut network
+// gives no error for minutes; a request must not wait that long to learn it.
+import type postgres from 'postgres'
+
+const FIRST_LOOK_MS = 300
+const PROBE_TIMEOUT_MS = 500
+
+export class DatabaseSilentError extends Error {
+  override readonly name = 'DatabaseSilentError'
+  /** Read by isDatabaseAway. */
+  readonly code = 'CONNECT_TIMEOUT'
+}
+
+export interface Watchdog {
+  /** Settles as `work` does, or rejects with DatabaseSilentError once a probe finds the database silent. */
+  guard<T>(work: Promise<T>): Promise<T>
+  /** Resolves to true when the database answers within half a second. */
+  answers(): Promise<boolean>
+  close(): Promise<void>
+}
+
+/**
+ * Probes only while something waits: nothing runs when all requests are quick. `probe` must be a client of its own
+ * with one connection, so that a busy pool is not taken for a dead database.
+ */
+export function databaseWatchdog(probe: postgres.Sql): Watchdog {
+  const waiting = new Set<(error: Error) => void>()
+  let looking = false
+
+  const answers = async (): Promise<boolean> => {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS)
+    })
+    const query = probe`select 1`.then(
+      () => true,
+      () => false,
+    )
+    const answered = await Promise.race([query, timeout])
+    clearTimeout(timer)
+    return answered
+  }
+
+  const look = async (): Promise<void> => {
+    if (looking) return
+    looking = true
+    while (waiting.size > 0) {
+      const asked = [...waiting]
+      if (!(await answers())) {
+        for (const reject of asked) reject(new DatabaseSilentError('the database does not answer'))
+      }
+      await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref())
+    }
+    looking = false
+  }
+
+  const guard = <T>(work: Promise<T>): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        waiting.add(reject)
+        void look()
+      }, FIRST_LOOK_MS)
+      const settled = () => {
+        clearTimeout(timer)
+        waiting.delete(reject)
+      }
+      work.then(
+        (value) => {
+          settled()
+          resolve(value)
+        },
+        (error: unknown) => {
+          settled()
+          reject(error as Error)
+        },
+      )
+    })
+
+  return { guard, answers, close: () => probe.end({ timeout: 1 }) }
+}

@@ -1,0 +1,67 @@
+// What a verb is given: the services of this process and who is asking. Owns no behaviour.
+
+import type { Role } from '../contract/catalog.ts'
+import type { ErrorCode } from '../contract/errors.ts'
+import type { Database } from '../db/client.ts'
+import { AppError } from '../platform/app-error.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { RandomBytes } from '../platform/random.ts'
+import type { KeyringCache } from './signing/keyring.ts'
+
+/** The settings that change what the domain does. Durations are seconds. */
+export interface DomainSettings {
+  issuer: string
+  publicUrl: string
+  tokenLife: number
+  entitlementLife: number
+  staleAfter: number
+  heartbeatInterval: number
+  refreshInterval: number
+}
+
+export interface Services {
+  db: Database
+  clock: Clock
+  random: RandomBytes
+  log: Logger
+  settings: DomainSettings
+  keyring: KeyringCache
+  /** Key of every stored hash of a credential; also signs refresh tokens. Kept sealed under the master key. */
+  pepper: Uint8Array
+}
+
+export type Actor =
+  | { kind: 'anonymous'; id: '-' }
+  | { kind: 'admin'; id: string; role: Role }
+  /** A command on the server's own machine, or a job. */
+  | { kind: 'system'; id: string }
+
+export interface Ctx extends Services {
+  actor: Actor
+  requestId: string
+}
+
+/** An AppError whose code is in the registry. */
+export class Refusal extends AppError<ErrorCode> {}
+
+/** Roles by what they may do; each includes the ones after it, but for `support`'s resolve. */
+const REACH: Record<Role, readonly Role[]> = {
+  owner: ['owner', 'operator', 'support', 'auditor'],
+  operator: ['operator', 'support', 'auditor'],
+  support: ['support', 'auditor'],
+  auditor: ['auditor'],
+}
+
+/**
+ * Stops unless the actor's role includes `needed`. `auditor` reads, `support` also resolves anomalies, `operator`
+ * writes customers, licenses, keys and actions, `owner` writes everything.
+ */
+export function requireRole(ctx: Ctx, needed: Role): void {
+  if (ctx.actor.kind === 'system') return
+  if (ctx.actor.kind === 'admin' && REACH[ctx.actor.role].includes(needed)) return
+  throw new Refusal('forbidden', `This needs the role ${needed}.`, {
+    facts: { reason: 'role_too_low', needed_role: needed },
+    fix: `Use an admin key with the role ${needed} or above.`,
+  })
+}

@@ -1,0 +1,34 @@
+// The HTTP application: the order of the middleware, the routers, and how errors become problems.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { Refusal } from '../domain/context.ts'
+import type { HttpEnv } from '../domain/routing.ts'
+import type { AppDependencies } from './environment.ts'
+import { mountHealth } from './health.ts'
+import { accessLog } from './middleware/access-log.ts'
+import { adminOnly } from './middleware/admin-only.ts'
+import { clientAddress } from './middleware/client-address.ts'
+import { limitStrangers } from './middleware/limit-strangers.ts'
+import { requestBody } from './middleware/request-body.ts'
+import { requestContext } from './middleware/request-context.ts'
+import { mountDocument } from './openapi.ts'
+import { problemResponse, refuseInvalid } from './problem.ts'
+import { mountAdminApi, mountPublicApi } from './routers.ts'
+
+/** Builds the app. Holds no state of its own: everything is in `deps`. */
+export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
+  const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid })
+  app.use(requestContext(deps.services))
+  app.use(accessLog(deps.services, deps.metrics))
+  app.use(clientAddress(deps))
+  app.use('/api/*', limitStrangers(deps.rateLimit))
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, (_c, next) => deps.guard(next()))
+  app.use('/api/v1/admin/*', adminOnly())
+  app.use('/api/*', requestBody())
+  mountHealth(app, deps)
+  mountPublicApi(app)
+  mountAdminApi(app)
+  mountDocument(app)
+  app.notFound((c) => problemResponse(new Refusal('not_found', 'There is nothing at this path.'), c))
+  app.onError((error, c) => problemResponse(error, c))
+  return app
+}

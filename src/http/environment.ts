@@ -1,0 +1,26 @@
+// What the app is built from: the services and the few things that only the runtime knows.
+import type { Context as HonoContext } from 'hono'
+import type { Services } from '../domain/context.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { RateLimit } from './middleware/rate-limit.ts'
+
+/** Answers of `/readyz`, each with what is wrong when it is. */
+export interface Readiness {
+  ready: boolean
+  checks: Record<string, { ok: boolean; detail?: string }>
+}
+
+export interface AppDependencies {
+  services: Services
+  metrics: Metrics
+  /** Text of `/metrics`; absent where nobody scrapes. */
+  metricsText?: () => Promise<{ text: string; contentType: string }>
+  readiness: () => Promise<Readiness>
+  /** Rejects when the database stops answering while the work waits for it. */
+  guard: <T>(work: Promise<T>) => Promise<T>
+  /** The peer's address as the runtime knows it. */
+  peerAddress: (c: HonoContext) => string
+  /** Addresses whose forwarded header counts (LEASEHOLD_TRUSTED_PROXIES). */
+  isTrustedProxy: (address: string) => boolean
+  rateLimit: RateLimit
+}

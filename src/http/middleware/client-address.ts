@@ -1,0 +1,23 @@
+// Who is calling: the peer, or what trusted proxies say of it. A forwarded header of a stranger counts for nothing.
+import { createMiddleware } from 'hono/factory'
+import type { HttpEnv } from '../../domain/routing.ts'
+import type { AppDependencies } from '../environment.ts'
+
+const MOST_HOPS = 32
+
+/** The rightmost address of `X-Forwarded-For` that is no trusted proxy itself. */
+export const clientAddress = (deps: Pick<AppDependencies, 'peerAddress' | 'isTrustedProxy'>) =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    let address = deps.peerAddress(c)
+    const forwarded = c.req.header('X-Forwarded-For')
+    if (forwarded !== undefined && deps.isTrustedProxy(address)) {
+      for (const hop of forwarded.split(',').slice(-MOST_HOPS).reverse()) {
+        const candidate = hop.trim()
+        if (candidate === '') break
+        address = candidate
+        if (!deps.isTrustedProxy(candidate)) break
+      }
+    }
+    c.set('address', address.slice(0, 64))
+    await next()
+  })

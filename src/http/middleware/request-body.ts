@@ -1,0 +1,86 @@
+// Bounds and checks a body before any schema sees it: media type, size, UTF-8, JSON, depth and forbidden characters.
+import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
+import { Refusal } from '../../domain/context.ts'
+import type { HttpEnv } from '../../domain/routing.ts'
+
+const ORDINARY_BYTES = 64 * 1024
+const BATCH_BYTES = 1024 * 1024
+const BATCH_PATHS = new Set(['/api/v1/telemetry'])
+const DEEPEST = 32
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
+
+const limits = {
+  ordinary: bodyLimit({ maxSize: ORDINARY_BYTES, onError: () => tooLarge(ORDINARY_BYTES) }),
+  batch: bodyLimit({ maxSize: BATCH_BYTES, onError: () => tooLarge(BATCH_BYTES) }),
+}
+
+/** 415, 413, 400 and 422 in that order; a request without a body passes. */
+export const requestBody = () =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    if (!carriesBody(c.req.raw)) return next()
+    if (!JSON_TYPE.test(c.req.header('Content-Type') ?? '')) {
+      throw new Refusal('unsupported_media_type', 'The body must be JSON.', {
+        fix: 'Send the header Content-Type: application/json.',
+      })
+    }
+    const limit = BATCH_PATHS.has(c.req.path) ? limits.batch : limits.ordinary
+    return limit(c, async () => {
+      const text = await c.req.text()
+      checkJson(text)
+      await next()
+    })
+  })
+
+function carriesBody(request: Request): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false
+  const length = request.headers.get('Content-Length')
+  return length === null ? request.headers.has('Transfer-Encoding') : length !== '0'
+}
+
+function tooLarge(bytes: number): never {
+  throw new Refusal('body_too_large', `The body is over ${bytes} bytes.`, {
+    facts: { limit: bytes },
+    fix: 'Send less in one request.',
+  })
+}
+
+function checkJson(text: string): void {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new Refusal('invalid_json', 'The body is not valid JSON.', { fix: 'Send one JSON object.' })
+  }
+  const fault = findFault(value, '', 0)
+  if (fault) {
+    throw new Refusal('invalid_request', 'The body holds a value that is never valid.', {
+      facts: { errors: [fault] },
+      fix: 'Correct the member that `errors` points to.',
+    })
+  }
+}
+
+/** U+0000 cannot be stored by Postgres, lone surrogates not be written as UTF-8; depth bounds every later walk. */
+function findFault(value: unknown, pointer: string, depth: number): { pointer: string; message: string } | null {
+  if (typeof value === 'string') return faultOfText(value, pointer)
+  if (typeof value !== 'object' || value === null) return null
+  if (depth === DEEPEST) return { pointer, message: `nested deeper than ${DEEPEST}` }
+  for (const [name, member] of Object.entries(value)) {
+    const at = `${pointer}/${escapePointer(name)}`
+    const fault = faultOfText(name, at) ?? findFault(member, at, depth + 1)
+    if (fault) return fault
+  }
+  return null
+}
+
+function faultOfText(text: string, pointer: string): { pointer: string; message: string } | null {
+  if (text.includes('\u0000')) return { pointer: printable(pointer), message: 'U+0000 is not allowed' }
+  if (!text.isWellFormed()) return { pointer: printable(pointer), message: 'lone surrogate is not allowed' }
+  return null
+}
+
+const printable = (pointer: string): string => pointer.toWellFormed().replaceAll('\u0000', '\ufffd').slice(0, 200)
+
+/** RFC 6901. */
+export const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')

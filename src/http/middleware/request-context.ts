@@ -1,0 +1,26 @@
+// Gives each request its id and the context that verbs receive.
+import { createMiddleware } from 'hono/factory'
+import type { Services } from '../../domain/context.ts'
+import { publicId, uuidv7 } from '../../platform/ids.ts'
+import type { HttpEnv } from '../../domain/routing.ts'
+
+const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,64}$/
+
+/** A caller's own `X-Request-Id` is kept when it is harmless, so that a trace spans proxies. */
+export const requestContext = (services: Services) =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    const given = c.req.header('X-Request-Id') ?? ''
+    const requestId = ACCEPTED_ID.test(given)
+      ? given
+      : publicId('req', uuidv7(services.clock.now(), services.random))
+    c.set('requestId', requestId)
+    c.set('ctx', {
+      ...services,
+      log: services.log.child({ request_id: requestId }),
+      actor: { kind: 'anonymous', id: '-' },
+      requestId,
+    })
+    c.header('X-Request-Id', requestId)
+    c.header('Cache-Control', 'no-store')
+    await next()
+  })

@@ -1,0 +1,34 @@
+// The list of routers. A new part of the domain adds one line here.
+import { mountActivationRoutes } from '../domain/activation/routes.ts'
+import { mountAdminKeyRoutes } from '../domain/admin-keys/routes.ts'
+import { mountAnomalyRoutes } from '../domain/anomalies/routes.ts'
+import { mountAuditRoutes } from '../domain/audit/routes.ts'
+import { mountCatalogRoutes } from '../domain/catalog/routes.ts'
+import { mountCustomerRoutes } from '../domain/customers/routes.ts'
+import { mountInstanceAdminRoutes } from '../domain/instances/admin-routes.ts'
+import { mountInstanceRoutes } from '../domain/instances/routes.ts'
+import { mountLicenseRoutes } from '../domain/licenses/routes.ts'
+import type { Router } from '../domain/routing.ts'
+import { mountSigningAdminRoutes } from '../domain/signing/admin-routes.ts'
+import { mountSigningRoutes } from '../domain/signing/routes.ts'
+import { mountTelemetryRoutes } from '../domain/telemetry/routes.ts'
+import { mountTokenRoutes } from '../domain/tokens/routes.ts'
+
+export function mountPublicApi(app: Router): void {
+  mountSigningRoutes(app)
+  mountTokenRoutes(app)
+  mountInstanceRoutes(app)
+  mountActivationRoutes(app)
+  mountTelemetryRoutes(app)
+}
+
+export function mountAdminApi(app: Router): void {
+  mountCatalogRoutes(app)
+  mountCustomerRoutes(app)
+  mountLicenseRoutes(app)
+  mountInstanceAdminRoutes(app)
+  mountAnomalyRoutes(app)
+  mountSigningAdminRoutes(app)
+  mountAdminKeyRoutes(app)
+  mountAuditRoutes(app)
+}
