@@ -1,0 +1,44 @@
+// Verifies a compact JWS against a product's trusted keys (T4). Reads no claim but `aud` and `iat`, which bind it to its key.
+import type { DIRECTIVE_TYP, LICENSE_TYP } from '../contract/claims.ts'
+import { checkCompactJws, readCompactJws } from './compact-jws.ts'
+import type { JsonObject } from './json.ts'
+import { checkKey } from './key-choice.ts'
+import type { TrustedKey, TrustedKeys } from './trusted-keys.ts'
+import { type JwsHeader, type Refused, refused } from './verified.ts'
+
+export interface JwsExpectation {
+  typ: typeof LICENSE_TYP | typeof DIRECTIVE_TYP
+  /** Product code; null takes the product that the key belongs to (the server, which trusts all its own keys). */
+  product: string | null
+  keys: TrustedKeys
+  /** Whether a retired key still verifies: at refresh and for old offline grants only (T4). */
+  acceptRetired: boolean
+}
+
+export interface VerifiedJws {
+  ok: true
+  payload: JsonObject
+  header: JwsHeader
+  key: TrustedKey<'jws'>
+}
+
+/**
+ * Form and header, then the key's product, use and status, then the signature, then the payload. A key's `nbf` is
+ * held against the signed `iat`, so that a wrong clock here decides nothing (T7).
+ */
+export async function verifyJws(token: string, expected: JwsExpectation): Promise<VerifiedJws | Refused> {
+  const jws = readCompactJws(token, expected.typ)
+  if (!jws.ok) return jws
+  const found = expected.keys.get(jws.header.kid)
+  if (!found) return refused('unknown_key', jws.header.kid)
+  const chosen = checkKey(found, 'jws', expected)
+  if (!chosen.ok) return chosen
+  const checked = await checkCompactJws(jws, chosen.key)
+  if (!checked.ok) return checked
+  const { payload } = checked
+  if (payload.aud !== chosen.key.product) return refused('wrong_audience')
+  if (typeof payload.iat === 'number' && payload.iat < chosen.key.nbf) {
+    return refused('key_not_yet_valid', chosen.key.kid)
+  }
+  return { ok: true, payload, header: jws.header, key: chosen.key }
+}

@@ -1,0 +1,34 @@
+// The license state machine, exact to the second (reference, section 4). Pure; who is rejected and why is the caller's.
+import type { LicenseClaims } from '../contract/claims.ts'
+import { DAY, isThrough } from './times.ts'
+import type { UnixSeconds } from './verified.ts'
+
+export const LICENSE_STATES = ['ABSENT', 'ACTIVE', 'GRACE', 'EXPIRED', 'INVALID'] as const
+export type LicenseState = (typeof LICENSE_STATES)[number]
+
+/** When a license ends. */
+export interface Term {
+  /** The last second of the license itself; null if perpetual. */
+  exp: UnixSeconds | null
+  graceDays: number
+}
+
+/**
+ * INVALID for a rejection, else ABSENT without a license, else ACTIVE through `exp`, GRACE through `exp` plus
+ * `graceDays` of 86 400 s, else EXPIRED. `now` in unix seconds.
+ */
+export function licenseState(
+  term: Term | null,
+  now: UnixSeconds,
+  invalidReason?: string | null,
+): LicenseState {
+  if (invalidReason !== undefined && invalidReason !== null) return 'INVALID'
+  if (term === null) return 'ABSENT'
+  if (term.exp === null || isThrough(term.exp, { now })) return 'ACTIVE'
+  return isThrough(term.exp + term.graceDays * DAY, { now }) ? 'GRACE' : 'EXPIRED'
+}
+
+/** The term of a lease: a lease that reaches past the license's own end is in grace from that end on (T6). */
+export function leaseTerm(lease: Pick<LicenseClaims, 'exp' | 'license_exp' | 'grace_days'>): Term {
+  return { exp: Math.min(lease.exp, lease.license_exp ?? lease.exp), graceDays: lease.grace_days }
+}

@@ -1,0 +1,43 @@
+// Signs raw objects: each kind with its payload, its form and the product's `raw` key, never bare bytes (T4).
+import type { RawKind, RawPayloads } from '../contract/claims.ts'
+import { encodeBase64url } from '../license/base64.ts'
+import { readEntitlementToken } from '../license/entitlement-token.ts'
+import type { JsonObject } from '../license/json.ts'
+import { readLicenseKey } from '../license/license-key.ts'
+import type { Read, Refused } from '../license/verified.ts'
+import type { SigningKey } from './keys.ts'
+
+/** One row for each kind: how its payload is checked, written down and put into text. */
+interface RawForm<Payload> {
+  read: (payload: JsonObject) => Read<Payload> | Refused
+  /** The payload as the exact text to sign; the same payload always gives the same text. */
+  write: (payload: Payload) => string
+  encode: (bytes: Uint8Array) => string
+}
+
+const FORMS: { [Kind in RawKind]: RawForm<RawPayloads[Kind]> } = {
+  entitlement_token: { read: readEntitlementToken, write: JSON.stringify, encode: encodeBase64url },
+  license_key: { read: readLicenseKey, write: JSON.stringify, encode: encodeBase64url },
+}
+
+const utf8 = new TextEncoder()
+
+/**
+ * A raw object in two parts, payload and signature over the payload's bytes. Throws a TypeError when the key is not
+ * a `raw` key, belongs to another product than the payload, or no verifier would take the payload.
+ */
+export async function signRaw<Kind extends RawKind>(
+  key: SigningKey<'raw'>,
+  kind: Kind,
+  payload: RawPayloads[NoInfer<Kind>],
+): Promise<string> {
+  const form: RawForm<RawPayloads[Kind]> = FORMS[kind]
+  if (key.use !== 'raw') throw new TypeError(`a ${String(key.use)} key does not sign ${kind}`)
+  const read = form.read({ ...payload })
+  if (!read.ok) throw new TypeError(`not a payload of ${kind}: ${read.reason} ${read.detail ?? ''}`.trimEnd())
+  if (read.claims.product !== key.product)
+    throw new TypeError(`the key belongs to another product than ${kind}`)
+  const bytes = utf8.encode(form.write(read.claims))
+  const signature = await crypto.subtle.sign('Ed25519', key.privateKey, bytes)
+  return `${form.encode(bytes)}.${form.encode(new Uint8Array(signature))}`
+}
