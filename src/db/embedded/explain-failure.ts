@@ -17,9 +17,13 @@ export function explainFailure(what: string, place: string, cause: unknown): Sta
   if (cause instanceof StartError) return cause
   const said = cause instanceof Error ? cause.message : String(cause)
   const options = cause instanceof Error ? { cause } : {}
-  const because = (why: string, fix: string) => new StartError(`Could not ${what} in ${place}: ${why}`, fix, options)
+  const because = (why: string, fix: string) =>
+    new StartError(`Could not ${what} in ${place}: ${why}`, fix, options)
   if (FULL.test(said)) {
-    return because('the disk is full.', `Free some space on the disk of ${place} and start again. Nothing was deleted.`)
+    return because(
+      'the disk is full.',
+      `Free some space on the disk of ${place} and start again. Nothing was deleted.`,
+    )
   }
   if (READ_ONLY.test(said)) {
     return because(

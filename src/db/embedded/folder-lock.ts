@@ -63,6 +63,11 @@ export async function lockFolder(folder: string, watchMs: number = WATCH_MS): Pr
   }
 }
 
+/** Whether a living process holds `folder`. Only looks: the answer may be old when it arrives. */
+export async function isLocked(folder: string): Promise<boolean> {
+  return (await livingClaim(folder, '', new Set(), WATCH_MS)) !== undefined
+}
+
 async function livingClaim(
   folder: string,
   mine: string,
@@ -96,7 +101,8 @@ async function isAlive(file: string, claim: Claim | undefined, watchMs: number):
 async function readClaim(file: string): Promise<Claim | undefined> {
   try {
     const claim = JSON.parse(await readFile(file, 'utf8')) as Partial<Claim>
-    const whole = Number.isSafeInteger(claim.pid) && (claim.pid ?? 0) > 0 && typeof claim.startTime === 'string'
+    const whole =
+      Number.isSafeInteger(claim.pid) && (claim.pid ?? 0) > 0 && typeof claim.startTime === 'string'
     return whole ? (claim as Claim) : undefined
   } catch {
     return undefined

@@ -28,7 +28,7 @@ interface Note {
 
 export const clusterIn = (home: Home): string => join(home.folder, 'postgres')
 
-/** Makes the data folder: closed to everybody, but for `account`, which may pass through and not look. */
+/** Makes the data folder, closed to everybody else, unless it is there; its parents as the umask says. */
 export async function makeDataFolder(dataDir: string): Promise<'made' | 'found'> {
   await mkdir(join(dataDir, '..'), { recursive: true })
   try {
@@ -37,8 +37,13 @@ export async function makeDataFolder(dataDir: string): Promise<'made' | 'found'>
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  if (!(await stat(dataDir)).isDirectory()) {
+  const found = await stat(dataDir)
+  if (!found.isDirectory()) {
     throw new StartError(`${dataDir} is not a folder.`, 'Set LEASEHOLD_DATA_DIR to a folder.')
+  }
+  // Somebody else could put files in our way. Where the folder is not ours, each file's owner is looked at instead.
+  if ((found.mode & 0o022) !== 0 && found.uid === process.getuid?.()) {
+    await chmod(dataDir, found.mode & 0o755)
   }
   return 'found'
 }
@@ -89,12 +94,13 @@ export async function chooseHome(
   systemFolders: readonly string[],
 ): Promise<Home> {
   if (!account || (await canReach(account, dataDir))) return { folder: dataDir, outside: false }
-  const note: Note = { id: randomUUID(), home: '' }
-  const folder = join(await systemFolder(account, systemFolders), note.id)
+  const id = randomUUID()
+  const folder = join(await systemFolder(account, systemFolders), id)
   await mkdir(folder, { mode: 0o700 })
   await letPass(folder, account)
   await writeFile(join(folder, OWNER), JSON.stringify({ dataDir }), { flag: 'wx', mode: 0o600 })
-  await writeFile(join(dataDir, NOTE), JSON.stringify({ ...note, home: folder }), { flag: 'wx', mode: 0o600 })
+  const note: Note = { id, home: folder }
+  await writeFile(join(dataDir, NOTE), JSON.stringify(note), { flag: 'wx', mode: 0o600 })
   return { folder, outside: true }
 }
 

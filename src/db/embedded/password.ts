@@ -30,7 +30,10 @@ export async function readPassword(dataDir: string): Promise<string | undefined>
   if ((found.mode & 0o077) !== 0) await chmod(file, 0o600)
   const password = (await readFile(file, 'utf8')).trim()
   if (!/^[\w-]{43}$/.test(password)) {
-    throw new StartError(`${file} does not hold a password.`, `Remove ${file}: the next start sets a new password.`)
+    throw new StartError(
+      `${file} does not hold a password.`,
+      `Remove ${file}: the next start sets a new password.`,
+    )
   }
   return password
 }

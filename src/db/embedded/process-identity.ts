@@ -18,7 +18,7 @@ export function processScope(): string {
  * such process or only its unreaped remains, `unknown` when it exists and is hidden from us.
  */
 export function startTimeOf(pid: number): string | undefined {
-  if (!exists(pid)) return undefined
+  if (!numberIsTaken(pid)) return undefined
   try {
     if (!LINUX) return psStartTime(pid)
     // proc(5): the name in brackets may itself hold brackets; then come state (3rd field) … starttime (22nd).
@@ -26,7 +26,7 @@ export function startTimeOf(pid: number): string | undefined {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
   } catch {
-    return exists(pid) ? 'unknown' : undefined
+    return numberIsTaken(pid) ? 'unknown' : undefined
   }
 }
 
@@ -77,7 +77,8 @@ function psStartTime(pid: number): string | undefined {
   return state.startsWith('Z') ? undefined : start.join(' ')
 }
 
-function exists(pid: number): boolean {
+/** Whether the number stands for anything at all, be it only the unreaped remains of a process. */
+export function numberIsTaken(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

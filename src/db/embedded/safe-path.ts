@@ -26,7 +26,8 @@ export async function followSafely(path: string): Promise<string> {
     if (!found) return join(next, ...ahead)
     if (openToAll && !trusted.has(found.uid)) throw strangers(next, found.uid)
     if (found.isSymbolicLink()) {
-      if (++links > MOST_LINKS) throw new StartError(`Too many links in ${path}.`, 'Name the folder directly.')
+      if (++links > MOST_LINKS)
+        throw new StartError(`Too many links in ${path}.`, 'Name the folder directly.')
       const target = resolve(dirname(next), await readlink(next))
       real = parse(target).root
       ahead.unshift(...target.slice(real.length).split(sep).filter(Boolean))

@@ -1,0 +1,110 @@
+// Seats, exact under concurrency: whoever takes one holds the license's row while counting (T10).
+import { and, eq, sql } from 'drizzle-orm'
+import type { CredentialSource } from '../../contract/catalog.ts'
+import type { Transaction } from '../../db/client.ts'
+import { activations, licenses } from '../../db/schema/index.ts'
+import type { LicenseFacts } from '../licenses/license-facts.ts'
+
+const CHURN_DAYS = 30
+const CHURN_BASE = 20
+const CHURN_PER_SEAT = 10
+
+export interface SeatRequest {
+  license: LicenseFacts
+  instanceKey: string
+  credential: { source: CredentialSource; id: string }
+  /** End of the lease that this seat is claimed for, grace included. */
+  leaseEndsAt: Date
+  now: Date
+  /** Id of the seat, if one is taken anew. */
+  newId: string
+  /** `claim` takes a free seat; `keep` only the one it holds; `retake` a free one unless an admin ended its own. */
+  mode: 'claim' | 'keep' | 'retake'
+}
+
+export type SeatOutcome =
+  | { ok: true; id: string; taken: boolean }
+  | { ok: false; reason: 'no_seat' | 'seat_ended' }
+  | { ok: false; reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
+
+/**
+ * Gives the instance its seat, or takes one. The caller holds the instance's row, so the seat of this pair cannot
+ * change meanwhile. The same instance never takes a second seat.
+ */
+export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<SeatOutcome> {
+  const { license, instanceKey, now } = request
+  const own = await findSeat(tx, instanceKey, license.id)
+  if (own && isLive(own, now)) {
+    await tx
+      .update(activations)
+      .set({
+        credentialSource: request.credential.source,
+        credentialId: request.credential.id,
+        leaseEndsAt: sql`greatest(${activations.leaseEndsAt}, ${request.leaseEndsAt.toISOString()}::timestamptz)`,
+      })
+      .where(pair(instanceKey, license.id))
+    return { ok: true, id: own.id, taken: false }
+  }
+  if (request.mode === 'keep') return { ok: false, reason: own?.endedAt ? 'seat_ended' : 'no_seat' }
+  if (request.mode === 'retake' && own?.endedBy === 'admin') return { ok: false, reason: 'seat_ended' }
+  const full = await refuseWhenFull(tx, request, own !== null)
+  if (full) return full
+  const seat = {
+    id: request.newId,
+    credentialSource: request.credential.source,
+    credentialId: request.credential.id,
+    activatedAt: now,
+    leaseEndsAt: request.leaseEndsAt,
+    endedAt: null,
+    endedBy: null,
+  }
+  await tx
+    .insert(activations)
+    .values({ ...seat, instanceKey, licenseId: license.id, firstActivatedAt: now })
+    .onConflictDoUpdate({ target: [activations.instanceKey, activations.licenseId], set: seat })
+  return { ok: true, id: request.newId, taken: true }
+}
+
+async function refuseWhenFull(
+  tx: Transaction,
+  { license, now, instanceKey }: SeatRequest,
+  returning: boolean,
+): Promise<SeatOutcome | null> {
+  const limit = license.seatLimit
+  const churn = license.tier.seatChurn ?? (limit === null ? null : CHURN_BASE + CHURN_PER_SEAT * limit)
+  if (limit === null && churn === null) return null
+  await tx
+    .select({ id: licenses.id })
+    .from(licenses)
+    .where(eq(licenses.id, license.id))
+    .for('no key update')
+  const at = now.toISOString()
+  const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
+    select
+      (select count(*) from activations where license_id = ${license.id}::uuid and ended_at is null
+        and lease_ends_at > ${at}::timestamptz and instance_key <> ${instanceKey}::uuid) as live,
+      (select count(*) from activations where license_id = ${license.id}::uuid
+        and first_activated_at > ${at}::timestamptz - make_interval(days => ${CHURN_DAYS}::int)) as fresh`)
+  const live = Number(counted?.live)
+  const fresh = Number(counted?.fresh)
+  if (limit !== null && live >= limit) return { ok: false, reason: 'instance_limit', limit, current: live }
+  if (churn !== null && !returning && fresh >= churn) {
+    return { ok: false, reason: 'seat_churn', limit: churn, current: fresh }
+  }
+  return null
+}
+
+export type Seat = typeof activations.$inferSelect
+
+export async function findSeat(tx: Transaction, instanceKey: string, licenseId: string): Promise<Seat | null> {
+  const [own] = await tx.select().from(activations).where(pair(instanceKey, licenseId))
+  return own ?? null
+}
+
+/** A seat is held until it was ended or its last lease, grace included, has run out. */
+export function isLive(seat: Pick<Seat, 'endedAt' | 'leaseEndsAt'>, now: Date): boolean {
+  return seat.endedAt === null && seat.leaseEndsAt > now
+}
+
+const pair = (instanceKey: string, licenseId: string) =>
+  and(eq(activations.instanceKey, instanceKey), eq(activations.licenseId, licenseId))

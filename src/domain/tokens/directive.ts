@@ -1,0 +1,43 @@
+// The signed word from the server to one instance (T1, T2): status from a row that says so, action, state number.
+import { type Action, DIRECTIVE_LIFE, DIRECTIVE_TYP, type DirectiveStatus } from '../../contract/claims.ts'
+import { signJws } from '../../mint/sign-jws.ts'
+import { publicId } from '../../platform/ids.ts'
+import { unixSeconds } from '../../platform/time.ts'
+import type { Ctx } from '../context.ts'
+
+export interface DirectiveSubject {
+  productCode: string
+  instanceId: string
+  licenseId: string | null
+  status: DirectiveStatus
+  action: Action
+  /** The instance's action number; names the state. */
+  seq: number
+  reason: string
+}
+
+/** A directive that answers `nonce`, or undefined when the request asked for none. */
+export async function signDirective(
+  ctx: Ctx,
+  subject: DirectiveSubject,
+  nonce: string | undefined,
+): Promise<string | undefined> {
+  if (nonce === undefined) return undefined
+  const now = ctx.clock.now()
+  const keyring = await ctx.keyring.current()
+  const iat = unixSeconds(now)
+  return signJws(keyring.signer(subject.productCode, 'jws', now), DIRECTIVE_TYP, {
+    iss: ctx.settings.issuer,
+    aud: subject.productCode,
+    sub: subject.instanceId,
+    license_id: subject.licenseId === null ? null : publicId('lic', subject.licenseId),
+    status: subject.status,
+    action: subject.action,
+    seq: subject.seq,
+    keys: keyring.keySetNumber,
+    nonce,
+    iat,
+    exp: iat + DIRECTIVE_LIFE,
+    reason: subject.reason,
+  })
+}
