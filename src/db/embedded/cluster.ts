@@ -21,6 +21,7 @@ interface ClusterOptions {
   /** Of the programs, for example `18.4`. */
   readonly version: string
   readonly account: Account | undefined
+  readonly durable?: boolean | undefined
 }
 
 /** Who owns the cluster, if there is one. */
@@ -53,7 +54,10 @@ export async function ensureCluster(options: ClusterOptions): Promise<{ password
   return { password, made: false }
 }
 
-async function initialise({ home, binaries, account }: ClusterOptions, password: string): Promise<void> {
+async function initialise(
+  { home, binaries, account, durable = true }: ClusterOptions,
+  password: string,
+): Promise<void> {
   const part = join(home.folder, UNFINISHED + randomBytes(6).toString('hex'))
   const verifierFile = `${part}.verifier`
   const owner = account ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
@@ -76,6 +80,7 @@ async function initialise({ home, binaries, account }: ClusterOptions, password:
         '--locale-provider=builtin',
         '--builtin-locale=C.UTF-8',
         '--no-instructions',
+        ...(durable ? [] : ['--no-sync']),
       ],
       { account },
     )

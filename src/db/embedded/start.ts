@@ -88,7 +88,7 @@ async function start(
 
   const { binaries, version } = await usableBinaries(installed, account, systemFolders)
   if (known) await stopLeftover(cluster, log)
-  const { password, made } = await ensureCluster({ dataDir, home, binaries, version, account })
+  const { password, made } = await ensureCluster({ ...options, dataDir, home, binaries, version, account })
   const { server, port } = await listen({ ...options, postgres: binaries.postgres, cluster, account })
   const url = `postgres://${ROLE}:${password}@127.0.0.1:${port}/${DATABASE}`
   try {
