@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   lic: 'license',
   key: 'API key',
   lk: 'license key',
+  sjw: 'static JWT',
   env: 'envelope',
   ins: 'instance',
   act: 'activation',

@@ -53,6 +53,14 @@ describe('public ids', () => {
     expect(publicId('lic', uuid.toUpperCase())).toBe('lic_019b76daa800700080000123456789ab')
   })
 
+  test('the three credentials of a license are told apart by their prefix', () => {
+    expect([publicId('key', uuid), publicId('lk', uuid), publicId('sjw', uuid)]).toEqual([
+      'key_019b76daa800700080000123456789ab',
+      'lk_019b76daa800700080000123456789ab',
+      'sjw_019b76daa800700080000123456789ab',
+    ])
+  })
+
   test('every kind reads back its own ids and no other kind reads them', () => {
     const kinds = Object.keys(ID_PREFIXES) as IdPrefix[]
     for (const made of kinds) {
