@@ -1,0 +1,55 @@
+// Writes findings down: at most one open row per instance and type, a repeated sighting raises its count. Judges
+// nothing: what is a finding is decided in rules.ts.
+import { sql } from 'drizzle-orm'
+import type { AnomalySeverity, AnomalyType } from '../../contract/anomalies.ts'
+import type { Proof } from '../../contract/catalog.ts'
+import type { Transaction } from '../../db/client.ts'
+import { uuidv7 } from '../../platform/ids.ts'
+import type { Ctx } from '../context.ts'
+
+/** All sightings of one type at one instance that are written together. */
+export interface AnomalySighting {
+  instanceKey: string
+  productId: string
+  type: AnomalyType
+  severity: AnomalySeverity
+  count: number
+  firstSeenAt: Date
+  lastSeenAt: Date
+  /** Of the latest sighting; no secrets. */
+  evidence: Record<string, unknown>
+  proof: Proof
+}
+
+/**
+ * One statement for any number of sightings, in (instance_key, type) order, so that two batches cannot deadlock.
+ * `sightings` holds each pair of instance and type once. An unproven sighting counts, but what a proven one showed
+ * stands (T11).
+ */
+export async function recordAnomalies(
+  tx: Transaction,
+  ctx: Ctx,
+  sightings: readonly AnomalySighting[],
+): Promise<void> {
+  if (sightings.length === 0) return
+  const now = ctx.clock.now()
+  const rows = sightings.map((sighting) => ({ id: uuidv7(now, ctx.random), ...sighting }))
+  await tx.execute(sql`
+    insert into anomalies as known (instance_key, id, product_id, type, severity, count, first_seen_at, last_seen_at,
+      evidence, proof)
+    select s."instanceKey", s.id, s."productId", s.type, s.severity, s.count, s."firstSeenAt", s."lastSeenAt",
+      s.evidence, s.proof
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as s(id uuid, "instanceKey" uuid, "productId" uuid,
+      type text, severity text, count int, "firstSeenAt" timestamptz, "lastSeenAt" timestamptz, evidence jsonb,
+      proof text)
+    order by s."instanceKey", s.type
+    on conflict (instance_key, type) where resolved_at is null do update set
+      count = least(known.count::bigint + excluded.count, 2147483647)::int,
+      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
+      severity = case when known.proof <> 'none' and excluded.proof = 'none'
+        then known.severity else excluded.severity end,
+      evidence = case when known.proof <> 'none' and excluded.proof = 'none'
+        then known.evidence else excluded.evidence end,
+      proof = case when known.proof <> 'none' and excluded.proof = 'none'
+        then known.proof else excluded.proof end`)
+}

@@ -1,0 +1,29 @@
+// The finding that two copies of an instance are running (T5). Accuses, refuses nothing (T11).
+import type { Transaction } from '../../db/client.ts'
+import type { Ctx } from '../context.ts'
+import type { CloneEvidence } from '../instances/clone-rule.ts'
+import type { InstanceRow } from '../instances/touch-instance.ts'
+import { recordAnomalies } from './record-anomalies.ts'
+
+/** Raises `instance_cloned` for the instance, or its count. The chain is advanced by proven requests only. */
+export async function recordClone(
+  tx: Transaction,
+  ctx: Ctx,
+  row: Pick<InstanceRow, 'instanceKey' | 'productId' | 'proof'>,
+  evidence: CloneEvidence,
+): Promise<void> {
+  const now = ctx.clock.now()
+  await recordAnomalies(tx, ctx, [
+    {
+      instanceKey: row.instanceKey,
+      productId: row.productId,
+      type: 'instance_cloned',
+      severity: 'high',
+      count: 1,
+      firstSeenAt: now,
+      lastSeenAt: now,
+      evidence: { ...evidence },
+      proof: row.proof,
+    },
+  ])
+}
