@@ -123,18 +123,17 @@ describe('a started database', () => {
 })
 
 describe('secrets', () => {
-  test.each(['postgres', 'password', 'leasehold', 'admin'])(
-    'the password %j opens nothing',
-    async (guess) => {
-      const { url } = await start()
-      for (const user of ['leasehold', 'postgres']) {
+  test('the passwords that everybody guesses first open nothing', async () => {
+    const { url } = await start()
+    for (const user of ['leasehold', 'postgres']) {
+      for (const guess of ['postgres', 'password', 'leasehold', 'admin']) {
         const guessed = new URL(url)
         guessed.username = user
         guessed.password = guess
         await expect(query(guessed.href, (sql) => sql`select 1`)).rejects.toMatchObject({ code: '28P01' })
       }
-    },
-  )
+    }
+  })
 
   test('every way in asks for a SCRAM password of 32 random bytes', async () => {
     const { url } = await start()

@@ -1,7 +1,8 @@
 // Turns what the operating system and PostgreSQL say about disks and permissions into words an operator can act on.
 import { StartError } from '../../platform/start-error.ts'
 
-const FULL = /no space left on device|disk quota exceeded|ENOSPC|EDQUOT/i
+const FULL =
+  /no space left on device|check free disk space|wrote only \d+ of \d+ bytes|disk quota exceeded|ENOSPC|EDQUOT/i
 const READ_ONLY = /read-only file system|EROFS/i
 const FORBIDDEN = /permission denied|operation not permitted|EACCES|EPERM/i
 const MEMORY = /could not (create|map|resize) .*shared memory|cannot allocate memory|ENOMEM/i
@@ -33,21 +34,21 @@ export function explainFailure(what: string, place: string, cause: unknown): Sta
   }
   if (FORBIDDEN.test(said)) {
     return because(
-      `permission denied (${lastLine(said)}).`,
+      `permission denied (${tellingLine(said)}).`,
       `Give the user that runs the server ownership of ${place}, set LEASEHOLD_DATA_DIR to a folder it owns, or ${USE_YOUR_OWN}.`,
     )
   }
   if (MEMORY.test(said)) {
     return because(
-      `there is not enough memory (${lastLine(said)}).`,
+      `there is not enough memory (${tellingLine(said)}).`,
       `Give the server more memory or shared memory, or ${USE_YOUR_OWN}.`,
     )
   }
-  return because(lastLine(said), `Look at the log lines above, or ${USE_YOUR_OWN}.`)
+  return because(tellingLine(said), `Look at the log lines above, or ${USE_YOUR_OWN}.`)
 }
 
-function lastLine(text: string): string {
+function tellingLine(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
-  const telling = lines.findLast((line) => /error|fatal|panic/i.test(line)) ?? lines.at(-1)
+  const telling = lines.find((line) => /error|fatal|panic/i.test(line)) ?? lines.at(-1)
   return telling?.trim() ?? 'no reason was given'
 }

@@ -23,6 +23,8 @@ interface Claim {
   readonly startTime: string
   readonly scope: string
   readonly host: string
+  /** Milliseconds; only tells the holder from those that ask for the same folder just now. */
+  readonly since: number
 }
 
 export interface FolderLock {
@@ -41,6 +43,7 @@ export async function lockFolder(folder: string, watchMs: number = WATCH_MS): Pr
     startTime: startTimeOf(process.pid) ?? 'unknown',
     scope: processScope(),
     host: hostname(),
+    since: Date.now(),
   }
   const dead = new Set<string>()
   const deadline = Date.now() + PATIENCE_MS
@@ -74,14 +77,15 @@ async function livingClaim(
   dead: Set<string>,
   watchMs: number,
 ): Promise<Partial<Claim> | undefined> {
+  let oldest: Partial<Claim> | undefined
   for (const name of await readdir(folder)) {
     const file = join(folder, name)
     if (!CLAIM.test(name) || file === mine || dead.has(file)) continue
     const claim = await readClaim(file)
-    if (await isAlive(file, claim, watchMs)) return claim ?? {}
-    dead.add(file)
+    if (!(await isAlive(file, claim, watchMs))) dead.add(file)
+    else if (!oldest || (claim?.since ?? Infinity) < (oldest.since ?? Infinity)) oldest = claim ?? {}
   }
-  return undefined
+  return oldest
 }
 
 async function isAlive(file: string, claim: Claim | undefined, watchMs: number): Promise<boolean> {

