@@ -1,22 +1,18 @@
-// The query members of every list: how many, and after which entry.
+// The query members of every list.
 import { z } from 'zod'
 
-export const PAGE_DEFAULT = 50
-export const PAGE_MOST = 200
-
-/** Spread into the query object of a list route. */
 export const pageQuery = {
   limit: z.coerce
     .number()
     .int()
     .min(1)
-    .max(PAGE_MOST)
-    .default(PAGE_DEFAULT)
-    .meta({ description: 'Entries on a page.' }),
+    .max(200)
+    .default(50)
+    .meta({ description: 'Entries on a page.', example: 50 }),
   after: z
     .string()
     .min(1)
     .max(512)
     .optional()
-    .meta({ description: 'Opaque cursor out of the `next` link of the page before.' }),
+    .meta({ description: 'Opaque; the `Link` header of the page before holds it.' }),
 }
