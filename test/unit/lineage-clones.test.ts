@@ -1,7 +1,7 @@
 // When copies show, and the bound on what is stored (T5).
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readLineageState } from '../../src/domain/instances/lineage-state.ts'
+import { readLineageState, withReturn } from '../../src/domain/instances/lineage-state.ts'
 import { issueRefreshToken, readRefreshToken } from '../../src/domain/instances/refresh-token.ts'
 import { chain, SCOPE } from '../support/lineage-chain.ts'
 import { DAY, HOUR, MINUTE } from '../support/lineage-world.ts'
@@ -83,6 +83,22 @@ describe('instance_cloned', () => {
     })
   })
 
+  test('is raised over more copies than there are places, though they take turns in one order', () => {
+    const c = chain()
+    const first = c.ask(0, undefined, 'start').nextToken
+    const held = Array.from({ length: 12 }, () => first)
+    const found: number[] = []
+    for (let round = 1; round <= 28; round++) {
+      for (const [i, token] of held.entries()) {
+        const at = round * 6 * HOUR + i * 5 * MINUTE
+        const { nextToken, cloned } = c.ask(at, token, `${round} ${i}`)
+        held[i] = nextToken
+        if (cloned) found.push(at)
+      }
+    }
+    expect(found[0]).toBeLessThan(3 * DAY)
+  })
+
   test('is raised by a return only, so a clone that stopped accuses nobody any more', () => {
     const c = chain()
     const found = takeTurns(turns(...Array.from({ length: 8 }, () => 12 * HOUR)), c) ?? 0
@@ -133,6 +149,12 @@ describe('what is stored', () => {
     }
     expect(most).toBeGreaterThan(14)
     expect(most).toBeLessThanOrEqual(18)
+  })
+
+  test('is the newest three returns of a branch, and of older ones one each 12 h', () => {
+    const hours = [0, 1, 2, 3, 4, 14, 15, 16, 17]
+    const kept = hours.reduce<number[]>((returns, hour) => withReturn(returns, hour * HOUR), [])
+    expect(kept.map((t) => t / HOUR)).toEqual([0, 14, 15, 16, 17])
   })
 
   test('forgets the longest unused of the branches that never returned', () => {

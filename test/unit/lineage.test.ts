@@ -111,6 +111,13 @@ describe('the last token once more', () => {
     expect(c.ask(90 * DAY, nextToken)).toMatchObject({ outcome: 'repeated', nextToken: lost.nextToken })
   })
 
+  test('gives the same successor to a request whose refresh id was left out', () => {
+    const c = chain()
+    const { nextToken } = c.ask(0, undefined, 'a')
+    const lost = c.ask(HOUR, nextToken, 'b')
+    expect(c.ask(DAY, nextToken)).toMatchObject({ outcome: 'repeated', nextToken: lost.nextToken })
+  })
+
   test.each([
     [0, 'repeated'],
     [30 * SECOND, 'repeated'],
@@ -160,6 +167,12 @@ describe('a new branch', () => {
     c.ask(0)
     expect(c.ask(HOUR)).toMatchObject({ outcome: 'no_token', returned: false })
     expect(c.state?.branches).toHaveLength(2)
+  })
+
+  test('does not undo that the instance has used a token', () => {
+    const c = chain()
+    c.ask(HOUR, c.ask(0).nextToken)
+    expect(c.ask(2 * HOUR).state.used).toBe(true)
   })
 
   test.each([issueRefreshToken({ ...SCOPE, instanceId: 'other' }, { branch: 1, n: 1 }), 'nonsense', ''])(
