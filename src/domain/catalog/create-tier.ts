@@ -1,0 +1,42 @@
+// Creates a tier of a product. Its rank decides which of two tiers is above.
+import type { NewTier } from '../../contract/admin-catalog.schema.ts'
+import { tiers } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { publicId, uuidv7 } from '../../platform/ids.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { productByCode, type Tier } from './find-catalog.ts'
+import { refuseTakenTier } from './taken-tier.ts'
+
+/** @throws Refusal `product_unknown`, or `conflict` when the product has a tier of this code or rank. */
+export async function createTier(ctx: Ctx, input: NewTier): Promise<Tier> {
+  requireRole(ctx, 'owner')
+  const now = ctx.clock.now()
+  const work = transaction(ctx.db, async (tx) => {
+    const product = await productByCode(tx, input.product)
+    const values = {
+      id: uuidv7(now, ctx.random),
+      productId: product.id,
+      code: input.code,
+      name: input.name,
+      rank: input.rank,
+      features: input.features,
+      limits: input.limits,
+      graceDays: input.grace_days,
+      seatLimit: input.seat_limit,
+      seatChurn: input.seat_churn,
+      createdAt: now,
+      updatedAt: now,
+    }
+    await tx.insert(tiers).values(values)
+    await recordChange(tx, ctx, {
+      action: 'tier.create',
+      subject: publicId('tier', values.id),
+      event: 'catalog.changed',
+      details: input,
+      scope: { productId: product.id },
+    })
+    return { ...values, product: product.code }
+  })
+  return work.catch((error) => refuseTakenTier(error, input))
+}
