@@ -1,0 +1,33 @@
+// Path, method and schemas of the routes for admin keys.
+import { z } from 'zod'
+import { adminKeyAnswer, adminKeyQuery, createdAdminKey, newAdminKey } from './admin-keys.schema.ts'
+import { body, json, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+
+export const createAdminKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/admin-keys',
+  summary: 'Create an admin key; the answer alone shows it. Role: owner.',
+  request: { body: body(newAdminKey) },
+  responses: { 201: json(createdAdminKey, 'The key with its secret.'), default: refusal },
+} as const
+
+export const listAdminKeysRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/admin-keys',
+  summary: 'Admin keys, newest first. Role: owner.',
+  request: { query: adminKeyQuery },
+  responses: { 200: json(z.array(adminKeyAnswer), 'A page of admin keys.'), default: refusal },
+} as const
+
+export const revokeAdminKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/admin-keys/{id}/revoke',
+  summary: 'Revoke an admin key, at once and everywhere. Repeating it changes nothing. Role: owner.',
+  request: { params: z.object({ id: z.string().max(64).meta({ description: 'adm_…' }) }) },
+  responses: { 200: json(adminKeyAnswer, 'The revoked key.'), default: refusal },
+} as const

@@ -1,0 +1,43 @@
+// Admin keys of the admin API in zod.
+import { z } from 'zod'
+import { ROLES } from './catalog.ts'
+import { pageQuery } from './paging.schema.ts'
+
+const role = z.enum(ROLES).meta({
+  description:
+    '`owner` writes everything, `operator` customers, licenses, keys, instances and anomalies, `support` reads ' +
+    'and resolves anomalies, `auditor` reads.',
+})
+
+export const newAdminKey = z
+  .strictObject({
+    name: z.string().trim().min(1).max(200).meta({ example: 'Ada, laptop' }),
+    role,
+    expires_at: z.iso
+      .datetime({ offset: true })
+      .nullable()
+      .default(null)
+      .meta({ description: 'RFC 3339, in the future; null never expires.' }),
+  })
+  .meta({ id: 'NewAdminKey' })
+
+export const adminKeyAnswer = z
+  .object({
+    id: z.string().meta({ example: 'adm_019b76daa80070008000000000000003' }),
+    name: z.string(),
+    role,
+    prefix: z.string().meta({ description: 'How the key begins.', example: 'lak_3fZ9kQ2x' }),
+    created_at: z.string(),
+    expires_at: z.string().nullable(),
+    revoked_at: z.string().nullable(),
+  })
+  .meta({ id: 'AdminKey' })
+
+export const createdAdminKey = adminKeyAnswer
+  .extend({ secret: z.string().meta({ description: 'The key itself. Shown this once.' }) })
+  .meta({ id: 'CreatedAdminKey' })
+
+export const adminKeyQuery = z.strictObject(pageQuery)
+
+export type NewAdminKey = z.infer<typeof newAdminKey>
+export type AdminKeyAnswer = z.infer<typeof adminKeyAnswer>

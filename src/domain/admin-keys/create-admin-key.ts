@@ -1,0 +1,52 @@
+// Creates an admin key. Its secret leaves here once, in the answer; what is stored is a hash of it.
+import type { NewAdminKey } from '../../contract/admin-keys.schema.ts'
+import { adminKeys } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { mintCredential } from '../../platform/credentials.ts'
+import { publicId, uuidv7 } from '../../platform/ids.ts'
+import { parseRfc3339 } from '../../platform/time.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { hashCredential } from '../credential-hash.ts'
+
+export type AdminKeyRow = Omit<typeof adminKeys.$inferSelect, 'hash'>
+
+/** The key and its secret, shown once. @throws Refusal `invalid_request` for an end that is not in the future. */
+export async function createAdminKey(
+  ctx: Ctx,
+  input: NewAdminKey,
+): Promise<{ key: AdminKeyRow; secret: string }> {
+  requireRole(ctx, 'owner')
+  const now = ctx.clock.now()
+  const expiresAt = input.expires_at === null ? null : readEnd(input.expires_at, now)
+  const { secret, prefix } = mintCredential('admin_key', ctx.random)
+  const id = uuidv7(now, ctx.random)
+  const key = {
+    id,
+    name: input.name,
+    role: input.role,
+    prefix,
+    createdAt: now,
+    expiresAt,
+    revokedAt: null,
+  }
+  await transaction(ctx.db, async (tx) => {
+    await tx.insert(adminKeys).values({ ...key, hash: hashCredential(ctx, 'admin_key', secret) })
+    await recordChange(tx, ctx, {
+      action: 'admin_key.create',
+      subject: publicId('adm', id),
+      event: 'admin.changed',
+      details: { name: input.name, role: input.role, prefix, expires_at: input.expires_at },
+    })
+  })
+  return { key, secret }
+}
+
+function readEnd(text: string, now: Date): Date {
+  const end = parseRfc3339(text)
+  if (end > now) return end
+  throw new Refusal('invalid_request', 'The key would have expired already.', {
+    facts: { errors: [{ pointer: '/expires_at', message: 'is not in the future' }] },
+    fix: 'Give a time in the future, or leave expires_at out.',
+  })
+}

@@ -1,0 +1,15 @@
+// An admin key as the admin API and the command line show it.
+import type { AdminKeyAnswer } from '../../contract/admin-keys.schema.ts'
+import { publicId } from '../../platform/ids.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import type { AdminKeyRow } from './create-admin-key.ts'
+
+export const presentAdminKey = (row: AdminKeyRow): AdminKeyAnswer => ({
+  id: publicId('adm', row.id),
+  name: row.name,
+  role: row.role,
+  prefix: row.prefix,
+  created_at: rfc3339(row.createdAt),
+  expires_at: row.expiresAt && rfc3339(row.expiresAt),
+  revoked_at: row.revokedAt && rfc3339(row.revokedAt),
+})
