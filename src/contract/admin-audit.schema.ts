@@ -1,21 +1,15 @@
 // The audit log and the events of the admin API in zod.
 import { z } from 'zod'
+import { instant, queryText } from './admin-fields.schema.ts'
 import { pageQuery } from './paging.schema.ts'
-
-const time = z.iso.datetime({ offset: true })
 
 export const auditQuery = z.strictObject({
   ...pageQuery,
-  actor: z.string().min(1).max(128).optional().meta({ description: 'Exactly this actor, such as adm_….' }),
-  subject: z
-    .string()
-    .min(1)
-    .max(128)
-    .optional()
-    .meta({ description: 'Exactly this subject, such as lic_….' }),
-  action: z.string().min(1).max(128).optional().meta({ example: 'license.suspend' }),
-  from: time.optional().meta({ description: 'RFC 3339, included.' }),
-  to: time.optional().meta({ description: 'RFC 3339, not included.' }),
+  actor: queryText(128).optional().meta({ description: 'Exactly this actor, such as adm_….' }),
+  subject: queryText(128).optional().meta({ description: 'Exactly this subject, such as lic_….' }),
+  action: queryText(128).optional().meta({ example: 'license.suspend' }),
+  from: instant.optional().meta({ description: 'RFC 3339, included.' }),
+  to: instant.optional().meta({ description: 'RFC 3339, not included.' }),
 })
 
 export const auditEntry = z

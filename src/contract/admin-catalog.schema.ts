@@ -1,5 +1,6 @@
 // Products and tiers of the admin API in zod.
 import { z } from 'zod'
+import { changesSomething, shortText } from './admin-fields.schema.ts'
 import { INSTANCE_AUTHS, LIMITS_CLAIMS, METRIC_KINDS } from './catalog.ts'
 import { pageQuery } from './paging.schema.ts'
 import { catalogCode, featureNames, graceDays, limitName, limitValues, seatLimit } from './rights.schema.ts'
@@ -7,7 +8,7 @@ import { catalogCode, featureNames, graceDays, limitName, limitValues, seatLimit
 const DEFAULT_GRACE_DAYS = 30
 const MOST_METRICS = 200
 
-const name = z.string().trim().min(1).max(200)
+const name = shortText(200)
 const rank = z
   .int()
   .min(0)
@@ -33,7 +34,7 @@ const seatChurn = z
   .nullable()
   .meta({ description: 'New instances in 30 days; null is 20 and 10 more for each seat.' })
 
-const someChange = (change: object) => Object.keys(change).length > 0
+const someChange = (change: object) => changesSomething(change)
 const NO_CHANGE = { error: 'holds no member to change' }
 
 export const newProduct = z

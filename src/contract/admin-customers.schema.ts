@@ -1,19 +1,11 @@
 // Customers of the admin API in zod.
 import { z } from 'zod'
+import { changesSomething, metadata, queryText, shortText } from './admin-fields.schema.ts'
 import { pageQuery } from './paging.schema.ts'
 
-const MOST_METADATA = 50
-
-const name = z.string().trim().min(1).max(200).meta({ example: 'Ada Lovelace' })
+const name = shortText(200).meta({ example: 'Ada Lovelace' })
 const company = z.string().trim().max(200).meta({ example: 'Analytical Engines Ltd' })
 const email = z.email().max(254).nullable().meta({ example: 'ada@example.com' })
-
-export const metadata = z
-  .record(z.string().min(1).max(64), z.unknown())
-  .refine((values) => Object.keys(values).length <= MOST_METADATA, {
-    error: `at most ${MOST_METADATA} members`,
-  })
-  .meta({ description: 'Your own members; Leasehold reads nothing of them.', example: { crm_id: '4711' } })
 
 export const newCustomer = z
   .strictObject({
@@ -27,7 +19,7 @@ export const newCustomer = z
 export const customerChange = z
   .strictObject({ name, company, email, metadata })
   .partial()
-  .refine((change) => Object.keys(change).length > 0, { error: 'holds no member to change' })
+  .refine((change) => changesSomething(change), { error: 'holds no member to change' })
   .meta({ id: 'CustomerChange', description: 'Members given replace the whole value.' })
 
 export const customerAnswer = z
@@ -44,12 +36,7 @@ export const customerAnswer = z
 
 export const customerQuery = z.strictObject({
   ...pageQuery,
-  q: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: 'Text in name, company or email, whatever its case.' }),
+  q: queryText(200).optional().meta({ description: 'Text in name, company or email, whatever its case.' }),
 })
 
 export type NewCustomer = z.infer<typeof newCustomer>

@@ -1,5 +1,6 @@
 // Admin keys of the admin API in zod.
 import { z } from 'zod'
+import { instant, shortText } from './admin-fields.schema.ts'
 import { ROLES } from './catalog.ts'
 import { pageQuery } from './paging.schema.ts'
 
@@ -11,10 +12,9 @@ const role = z.enum(ROLES).meta({
 
 export const newAdminKey = z
   .strictObject({
-    name: z.string().trim().min(1).max(200).meta({ example: 'Ada, laptop' }),
+    name: shortText(200).meta({ example: 'Ada, laptop' }),
     role,
-    expires_at: z.iso
-      .datetime({ offset: true })
+    expires_at: instant
       .nullable()
       .default(null)
       .meta({ description: 'RFC 3339, in the future; null never expires.' }),

@@ -30,6 +30,8 @@ export const ERRORS = {
   instance_mismatch: [403, 'Instance does not match the token'],
   product_mismatch: [403, 'Product does not match'],
   refresh_not_allowed: [403, 'Token cannot be refreshed'],
+  license_key_revoked: [403, 'License key revoked'],
+  license_key_retired: [403, 'License key retired'],
   license_key_malformed: [400, 'License key malformed'],
   license_key_unknown: [404, 'License key not known'],
   product_unknown: [404, 'Product not known'],
@@ -48,6 +50,7 @@ export const ERRORS = {
   internal_error: [500, 'Internal error'],
   database_unavailable: [503, 'Database not available'],
   shutting_down: [503, 'Server is stopping'],
+  key_set_missing: [503, 'No key set published yet'],
   clock_skew: [503, 'Server clock not trusted'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 

@@ -32,6 +32,8 @@ export interface Services {
   masterKey: Uint8Array
   /** Signs key sets; null where the root key is kept on another machine. */
   rootKey: RootSigningKey | null
+  /** The root's raw 32 bytes in lower-case hex: what key sets are verified with, wherever they were signed. */
+  rootPublicKeyHex: string
   /** Key of every stored hash of a credential; also signs refresh tokens. Kept sealed under the master key. */
   pepper: Uint8Array
 }

@@ -10,9 +10,11 @@ export type TierRow = typeof tiers.$inferSelect
 /** A tier with its product's code. */
 export type Tier = TierRow & { product: string }
 
-/** @throws Refusal `product_unknown` */
+const CODE = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
+/** @throws Refusal `product_unknown`, without a query for a text that can be no code. */
 export async function productByCode(db: Executor, code: string): Promise<ProductRow> {
-  const [found] = await db.select().from(products).where(eq(products.code, code))
+  const [found] = CODE.test(code) ? await db.select().from(products).where(eq(products.code, code)) : []
   if (found) return found
   throw new Refusal('product_unknown', `There is no product ${code}.`, {
     facts: { product: code },
