@@ -2,19 +2,13 @@
 import { z } from 'zod'
 import type {
   ActivateRequest,
-  DeactivateAnswer,
   ExchangeRequest,
-  HeartbeatAnswer,
   HeartbeatMetrics,
   HeartbeatRequest,
-  InstanceConfig,
   LicenseKeyRequest,
   RefreshRequest,
-  RegisterAnswer,
   RegisterRequest,
-  SeatAnswer,
   TelemetryAnswer,
-  TokenAnswer,
 } from './instance-api.ts'
 
 const text = (max: number) => z.string().max(max)
@@ -189,8 +183,8 @@ export const seatAnswer = z
   .meta({ id: 'SeatAnswer' })
 
 export const deactivateAnswer = z
-  .object({ status: z.literal('deactivated') })
-  .meta({ id: 'DeactivateAnswer' }) satisfies z.ZodType<DeactivateAnswer>
+  .object({ status: z.literal('deactivated'), directive: z.string().optional() })
+  .meta({ id: 'DeactivateAnswer' })
 
 export const telemetryReport = z
   .object({
@@ -214,7 +208,3 @@ export const telemetryAnswer = z
     rejected: z.array(z.object({ index: count, error: z.string() })),
   })
   .meta({ id: 'TelemetryAnswer' }) satisfies z.ZodType<TelemetryAnswer>
-
-type Answers = z.ZodType<SeatAnswer> | z.ZodType<TokenAnswer> | z.ZodType<HeartbeatAnswer>
-type Others = z.ZodType<RegisterAnswer> | z.ZodType<InstanceConfig>
-export type AnswerSchema = Answers | Others

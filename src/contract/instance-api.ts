@@ -141,6 +141,7 @@ export interface SeatAnswer {
 
 export interface DeactivateAnswer {
   status: 'deactivated'
+  directive?: string
 }
 
 export interface TelemetryReport {

@@ -28,13 +28,16 @@ export const refusal = {
   content: { 'application/problem+json': { schema: problem } },
 } as const
 
+// Not `as const`: the generator takes mutable lists only.
+const instances = ['Instances']
+const keys = ['Keys']
 const bearer = [{ bearer: [] as string[] }]
 const optionalBearer = [{}, { bearer: [] as string[] }]
 
 export const exchangeRoute = {
   method: 'post',
   path: '/api/v1/licenses/token',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Exchange an API key for a license JWT; claims a seat.',
   security: bearer,
   request: { body: body(exchangeRequest) },
@@ -44,7 +47,7 @@ export const exchangeRoute = {
 export const refreshRoute = {
   method: 'post',
   path: '/api/v1/licenses/refresh',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Exchange a license JWT for the next one; reports version, uptime and telemetry.',
   security: bearer,
   request: { body: body(refreshRequest) },
@@ -54,7 +57,7 @@ export const refreshRoute = {
 export const registerRoute = {
   method: 'post',
   path: '/api/v1/instances/register',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Make an instance known, or update what is known of it.',
   security: optionalBearer,
   request: { body: body(registerRequest) },
@@ -64,7 +67,7 @@ export const registerRoute = {
 export const heartbeatRoute = {
   method: 'post',
   path: '/api/v1/instances/heartbeat',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Report facts and metrics; carries the action.',
   security: optionalBearer,
   request: { body: body(heartbeatRequest) },
@@ -74,7 +77,7 @@ export const heartbeatRoute = {
 export const activateRoute = {
   method: 'post',
   path: '/api/v1/licenses/activate',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Take a seat of a license. A denial is an answer: 200 with a status and a reason.',
   security: optionalBearer,
   request: { body: body(activateRequest) },
@@ -84,7 +87,7 @@ export const activateRoute = {
 export const validateRoute = {
   method: 'post',
   path: '/api/v1/licenses/validate',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Ask whether a license still holds for this instance.',
   security: optionalBearer,
   request: { body: body(licenseKeyRequest) },
@@ -94,7 +97,7 @@ export const validateRoute = {
 export const deactivateRoute = {
   method: 'post',
   path: '/api/v1/licenses/deactivate',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'Give a seat back. Repeating it changes nothing.',
   security: optionalBearer,
   request: { body: body(licenseKeyRequest) },
@@ -104,7 +107,7 @@ export const deactivateRoute = {
 export const telemetryRoute = {
   method: 'post',
   path: '/api/v1/telemetry',
-  tags: ['Instances'],
+  tags: instances,
   summary: 'A batch of 1 to 500 reports, each counted once by (instance, boot_id, seq).',
   security: bearer,
   request: { body: body(telemetryRequest) },
@@ -123,7 +126,7 @@ const jwk = z.object({
 export const jwksRoute = {
   method: 'get',
   path: '/.well-known/jwks.json',
-  tags: ['Keys'],
+  tags: keys,
   summary: 'Public keys of license JWTs and directives as a JWK set (RFC 7517).',
   responses: {
     200: {
@@ -137,7 +140,7 @@ export const jwksRoute = {
 export const keySetRoute = {
   method: 'get',
   path: '/.well-known/leasehold-keys',
-  tags: ['Keys'],
+  tags: keys,
   summary: 'The root-signed, numbered key set (T4) as a compact JWS.',
   responses: {
     200: {
@@ -151,7 +154,7 @@ export const keySetRoute = {
 export const signingKeyRoute = {
   method: 'get',
   path: '/api/v1/signing-key',
-  tags: ['Keys'],
+  tags: keys,
   summary: 'The raw public key that signs license keys, envelopes and entitlement tokens.',
   request: { query: z.object({ product: z.string().max(64).optional() }) },
   responses: {

@@ -1,9 +1,9 @@
 // The connection to Postgres: one pool a process (or one connection a request on Workers). Owns no query.
-import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 
 export type Database = PostgresJsDatabase<Record<string, never>>
-export type Transaction = PostgresJsTransaction<Record<string, never>, Record<string, never>>
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
 /** What a query needs: the pool, or the transaction that is under way. */
 export type Executor = Database | Transaction
 

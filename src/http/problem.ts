@@ -5,8 +5,8 @@ import type { ZodError } from 'zod'
 import { ERRORS, type ErrorCode, type Problem } from '../contract/errors.ts'
 import { isDatabaseAway } from '../db/errors.ts'
 import { Refusal } from '../domain/context.ts'
-import { AppError } from '../platform/app-error.ts'
 import type { Context } from '../domain/routing.ts'
+import { AppError } from '../platform/app-error.ts'
 import { escapePointer } from './middleware/request-body.ts'
 
 const RETRY_AFTER_SECONDS = '5'
@@ -58,12 +58,18 @@ function describe(error: unknown): Seen {
     }
   }
   if (isDatabaseAway(error)) {
-    return { code: 'database_unavailable', detail: 'The database does not answer. Nothing was lost; try again.' }
+    return {
+      code: 'database_unavailable',
+      detail: 'The database does not answer. Nothing was lost; try again.',
+    }
   }
   if (error instanceof HTTPException && error.status === 400) {
     return { code: 'invalid_json', detail: 'The body is not valid JSON.', fix: 'Send one JSON object.' }
   }
-  return { code: 'internal_error', detail: 'Something failed inside. The request id finds it in the server log.' }
+  return {
+    code: 'internal_error',
+    detail: 'Something failed inside. The request id finds it in the server log.',
+  }
 }
 
 /** RFC 6750, section 3. */

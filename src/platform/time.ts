@@ -29,3 +29,8 @@ export function addDays(date: Date, d: number): Date {
 export function rfc3339(date: Date): string {
   return date.toISOString().replace('.000Z', 'Z')
 }
+
+/** The instant of an RFC 3339 text; an invalid Date for any other. */
+export function parseRfc3339(text: string): Date {
+  return new Date(text)
+}

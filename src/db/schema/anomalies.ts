@@ -1,6 +1,16 @@
 // Findings about instances. At most one open row per instance and type; a repeated sighting raises its count.
 import { sql } from 'drizzle-orm'
-import { check, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import {
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import type { AnomalySeverity, AnomalyType } from '../../contract/anomalies.ts'
 import type { Proof } from '../../contract/catalog.ts'
 import { instant } from './columns.ts'

@@ -88,10 +88,7 @@ export const licenseKeys = pgTable(
     endSessions: boolean('end_sessions').notNull(),
     createdAt: instant('created_at').notNull(),
   },
-  (t) => [
-    unique('license_keys_hash_unique').on(t.hash),
-    index('license_keys_license_idx').on(t.licenseId),
-  ],
+  (t) => [unique('license_keys_hash_unique').on(t.hash), index('license_keys_license_idx').on(t.licenseId)],
 )
 
 export const apiKeys = pgTable(

@@ -18,13 +18,19 @@ export interface SeatRequest {
   now: Date
   /** Id of the seat, if one is taken anew. */
   newId: string
-  /** `claim` takes a free seat; `keep` only the one it holds; `retake` a free one unless an admin ended its own. */
-  mode: 'claim' | 'keep' | 'retake'
+  mode: SeatMode
 }
+
+/**
+ * `claim` takes a free seat; `retake` does so unless an admin ended the instance's own; `hold` takes none; `keep` goes
+ * on with the seat that a license JWT names. A seat named by a valid JWT and unknown here is learned again: the database was restored
+ * from before it (T12).
+ */
+export type SeatMode = { kind: 'claim' | 'retake' | 'hold' } | { kind: 'keep'; seatId: string }
 
 export type SeatOutcome =
   | { ok: true; id: string; taken: boolean }
-  | { ok: false; reason: 'no_seat' | 'seat_ended' }
+  | { ok: false; reason: 'seat_ended' | 'key_retired' }
   | { ok: false; reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
 
 /**
@@ -32,9 +38,10 @@ export type SeatOutcome =
  * change meanwhile. The same instance never takes a second seat.
  */
 export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<SeatOutcome> {
-  const { license, instanceKey, now } = request
+  const { license, instanceKey, now, mode } = request
   const own = await findSeat(tx, instanceKey, license.id)
-  if (own && isLive(own, now)) {
+  const kept = mode.kind === 'keep' && own?.endedAt === null && own.id === mode.seatId
+  if (own && (mode.kind === 'keep' ? kept : isLive(own, now))) {
     await tx
       .update(activations)
       .set({
@@ -45,12 +52,14 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
       .where(pair(instanceKey, license.id))
     return { ok: true, id: own.id, taken: false }
   }
-  if (request.mode === 'keep') return { ok: false, reason: own?.endedAt ? 'seat_ended' : 'no_seat' }
-  if (request.mode === 'retake' && own?.endedBy === 'admin') return { ok: false, reason: 'seat_ended' }
-  const full = await refuseWhenFull(tx, request, own !== null)
+  if (mode.kind === 'keep' && own) return { ok: false, reason: 'seat_ended' }
+  if (mode.kind === 'hold') return { ok: false, reason: 'key_retired' }
+  if (mode.kind === 'retake' && own?.endedBy === 'admin') return { ok: false, reason: 'seat_ended' }
+  const full = mode.kind === 'keep' ? null : await refuseWhenFull(tx, request, own !== null)
   if (full) return full
+  const id = mode.kind === 'keep' ? mode.seatId : request.newId
   const seat = {
-    id: request.newId,
+    id,
     credentialSource: request.credential.source,
     credentialId: request.credential.id,
     activatedAt: now,
@@ -62,7 +71,7 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
     .insert(activations)
     .values({ ...seat, instanceKey, licenseId: license.id, firstActivatedAt: now })
     .onConflictDoUpdate({ target: [activations.instanceKey, activations.licenseId], set: seat })
-  return { ok: true, id: request.newId, taken: true }
+  return { ok: true, id, taken: true }
 }
 
 async function refuseWhenFull(
@@ -73,11 +82,7 @@ async function refuseWhenFull(
   const limit = license.seatLimit
   const churn = license.tier.seatChurn ?? (limit === null ? null : CHURN_BASE + CHURN_PER_SEAT * limit)
   if (limit === null && churn === null) return null
-  await tx
-    .select({ id: licenses.id })
-    .from(licenses)
-    .where(eq(licenses.id, license.id))
-    .for('no key update')
+  await tx.select({ id: licenses.id }).from(licenses).where(eq(licenses.id, license.id)).for('no key update')
   const at = now.toISOString()
   const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
     select
@@ -96,7 +101,11 @@ async function refuseWhenFull(
 
 export type Seat = typeof activations.$inferSelect
 
-export async function findSeat(tx: Transaction, instanceKey: string, licenseId: string): Promise<Seat | null> {
+export async function findSeat(
+  tx: Transaction,
+  instanceKey: string,
+  licenseId: string,
+): Promise<Seat | null> {
   const [own] = await tx.select().from(activations).where(pair(instanceKey, licenseId))
   return own ?? null
 }

@@ -23,7 +23,8 @@ export function standingOf(
   now: Date,
 ): Standing {
   if (license.status === 'revoked') return { inForce: false, status: 'revoked', reason: 'license_revoked' }
-  if (license.status === 'suspended') return { inForce: false, status: 'suspended', reason: 'license_suspended' }
+  if (license.status === 'suspended')
+    return { inForce: false, status: 'suspended', reason: 'license_suspended' }
   const lease = nextLease(
     {
       tokenLife,
@@ -33,5 +34,10 @@ export function standingOf(
     unixSeconds(now),
   )
   if (lease.past) return { inForce: false, status: 'expired', reason: 'license_expired' }
-  return { inForce: true, status: lease.inGrace ? 'in_grace' : 'active', exp: lease.exp, inGrace: lease.inGrace }
+  return {
+    inForce: true,
+    status: lease.inGrace ? 'in_grace' : 'active',
+    exp: lease.exp,
+    inGrace: lease.inGrace,
+  }
 }

@@ -13,6 +13,7 @@ import { type KeyTimes, keyStatus } from './key-times.ts'
 
 /** How long a snapshot serves: the longest that a rotation or revocation takes to reach another process. */
 const FRESH_MS = 2_000
+const LOOK_AGAIN_MS = 1_000
 
 interface KeyRow extends KeyTimes {
   kid: string
@@ -39,8 +40,10 @@ export interface Keyring {
 export interface KeyringCache {
   /** The keys as of at most two seconds ago. */
   current(): Promise<Keyring>
-  /** The keys as they are: after a change, or when a token names a key that is not known. */
+  /** The keys as they are, after a change. */
   reload(): Promise<Keyring>
+  /** For a token that names an unknown key: as they are, but read at most once a second, whatever strangers send. */
+  lookAgain(): Promise<Keyring>
 }
 
 /** What binds a sealed private key to its row, so that rows cannot be swapped. */
@@ -82,12 +85,15 @@ export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock):
     }
   }
 
+  const youngerThan = async (age: number): Promise<Keyring> => {
+    if (latest && clock.monotonic() - latest.at < age) return latest.keyring
+    return loading ?? reload()
+  }
+
   return {
     reload,
-    async current() {
-      if (latest && clock.monotonic() - latest.at < FRESH_MS) return latest.keyring
-      return loading ?? reload()
-    },
+    current: () => youngerThan(FRESH_MS),
+    lookAgain: () => youngerThan(LOOK_AGAIN_MS),
   }
 }
 

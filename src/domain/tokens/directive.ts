@@ -4,6 +4,8 @@ import { signJws } from '../../mint/sign-jws.ts'
 import { publicId } from '../../platform/ids.ts'
 import { unixSeconds } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
+import type { InstanceRow } from '../instances/touch-instance.ts'
+import type { LicenseStanding } from '../licenses/best-standing.ts'
 
 export interface DirectiveSubject {
   productCode: string
@@ -40,4 +42,22 @@ export async function signDirective(
     exp: iat + DIRECTIVE_LIFE,
     reason: subject.reason,
   })
+}
+
+/** What is said to an instance that asked about itself, not about one license: its best license, or none. */
+export function standingDirective(
+  productCode: string,
+  instance: Pick<InstanceRow, 'instanceId' | 'action' | 'actionSeq' | 'actionReason'>,
+  licensed: LicenseStanding | null,
+): DirectiveSubject {
+  const denied = licensed?.standing.inForce === false ? licensed.standing.reason : ''
+  return {
+    productCode,
+    instanceId: instance.instanceId,
+    licenseId: licensed?.license.id ?? null,
+    status: licensed?.standing.status ?? 'unlicensed',
+    action: instance.action,
+    seq: instance.actionSeq,
+    reason: instance.actionReason ?? denied,
+  }
 }

@@ -11,10 +11,7 @@ export interface GrantedRights {
   full: boolean
 }
 
-type Rights = Pick<
-  LicenseFacts,
-  'tier' | 'lowestTier' | 'featuresAdded' | 'featuresRemoved' | 'limits'
->
+type Rights = Pick<LicenseFacts, 'tier' | 'lowestTier' | 'featuresAdded' | 'featuresRemoved' | 'limits'>
 
 /** The license's own rights: tier, plus and minus features, limits of the license over the tier's. */
 export function licensedRights(license: Rights): GrantedRights {

@@ -1,6 +1,6 @@
 // The one path on which an instance obtains or renews a lease: standing, identity, seat, refresh chain, and the
 // rows that remember them. Signs nothing: that follows after the commit.
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import type { CredentialSource, Proof } from '../../contract/catalog.ts'
 import type { ControlFields } from '../../contract/instance-api.ts'
 import type { Transaction } from '../../db/client.ts'
@@ -26,6 +26,8 @@ export interface SessionRequest {
   credential: { source: CredentialSource; id: string }
   instanceId: string
   facts: InstanceFacts
+  /** The license key that came along was revoked: no right is granted, and none is taken (T2). */
+  keyRevoked?: boolean
   seat: SeatRequest['mode']
   /** The instance token that was presented and must be right, if any. */
   instanceToken: string | undefined
@@ -57,7 +59,7 @@ export type SessionDenial = {
   instance: InstanceRow
   instanceToken: string | undefined
 } & (
-  | { reason: DenialReason | 'instance_killed' | 'seat_ended' | 'no_seat' }
+  | { reason: DenialReason | 'instance_killed' | 'key_revoked' | 'key_retired' | 'seat_ended' }
   | { reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
 )
 
@@ -72,7 +74,11 @@ export async function openSession(
 ): Promise<Session | SessionDenial> {
   const { license } = request
   const now = ctx.clock.now()
-  const at = { productId: license.productId, productCode: license.productCode, instanceId: request.instanceId }
+  const at = {
+    productId: license.productId,
+    productCode: license.productCode,
+    instanceId: request.instanceId,
+  }
   const proof: Proof = request.instanceToken === undefined ? 'license' : 'instance'
   const { row, created } = await touchInstance(tx, at, request.facts, proof, now)
   const identity = await provenIdentity(tx, ctx, { row, created, license, request, now })
@@ -85,11 +91,12 @@ export async function openSession(
     ...(request.instanceToken === undefined || row.tokenPresentedAt ? {} : { tokenPresentedAt: now }),
     ...(row.action === 'none' || row.actionDeliveredAt ? {} : { actionDeliveredAt: now }),
   }
-  const deny = async (denial: { reason: DenialReason | 'instance_killed' } | SeatDenial) => {
+  const deny = async (denial: { reason: DenialReason | 'instance_killed' | 'key_revoked' } | SeatDenial) => {
     await remember(tx, row.instanceKey, known)
     return { granted: false as const, license, instance: { ...row, ...known }, instanceToken, ...denial }
   }
   if (row.action === 'kill') return deny({ reason: 'instance_killed' })
+  if (request.keyRevoked) return deny({ reason: 'key_revoked' })
   if (!standing.inForce) return deny({ reason: standing.reason })
 
   const seat = await claimSeat(tx, {
@@ -134,7 +141,7 @@ export async function openSession(
 }
 
 type SeatDenial =
-  | { reason: 'seat_ended' | 'no_seat' }
+  | { reason: 'seat_ended' | 'key_retired' }
   | { reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
 
 async function remember(

@@ -28,7 +28,10 @@ export interface LeaseFacts {
 }
 
 /** The license JWT of a session and its seconds to run. */
-export async function signSessionJwt(ctx: Ctx, session: Session): Promise<{ jwt: string; expires_in: number }> {
+export async function signSessionJwt(
+  ctx: Ctx,
+  session: Session,
+): Promise<{ jwt: string; expires_in: number }> {
   return signLicenseJwt(ctx, {
     license: session.license,
     rights: session.rights,
@@ -78,11 +81,16 @@ export async function signLicenseJwt(
   return { jwt, expires_in: lease.exp - iat }
 }
 
+export interface EntitlementGrant {
+  license: LicenseFacts
+  rights: GrantedRights
+  instanceId: string
+  /** Unix seconds; the token does not outlive the lease. */
+  leaseExp: number
+}
+
 /** The entitlement token of a license in force; undefined while downgraded. Never call it with a denial. */
-export async function signEntitlementToken(
-  ctx: Ctx,
-  grant: { license: LicenseFacts; rights: GrantedRights; instanceId: string; leaseExp: number },
-): Promise<string | undefined> {
+export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): Promise<string | undefined> {
   const { license, rights } = grant
   if (!rights.full) return undefined
   const now = ctx.clock.now()

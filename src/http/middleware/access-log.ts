@@ -1,9 +1,9 @@
 // One log line and one observation a request: route pattern, status, milliseconds, request id, actor.
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Metrics } from '../../platform/metrics.ts'
 import type { Services } from '../../domain/context.ts'
 import type { Context, HttpEnv } from '../../domain/routing.ts'
+import type { Metrics } from '../../platform/metrics.ts'
 
 const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 

@@ -62,7 +62,11 @@ function checkJson(text: string): void {
 }
 
 /** U+0000 cannot be stored by Postgres, lone surrogates not be written as UTF-8; depth bounds every later walk. */
-function findFault(value: unknown, pointer: string, depth: number): { pointer: string; message: string } | null {
+function findFault(
+  value: unknown,
+  pointer: string,
+  depth: number,
+): { pointer: string; message: string } | null {
   if (typeof value === 'string') return faultOfText(value, pointer)
   if (typeof value !== 'object' || value === null) return null
   if (depth === DEEPEST) return { pointer, message: `nested deeper than ${DEEPEST}` }
@@ -80,7 +84,8 @@ function faultOfText(text: string, pointer: string): { pointer: string; message:
   return null
 }
 
-const printable = (pointer: string): string => pointer.toWellFormed().replaceAll('\u0000', '\ufffd').slice(0, 200)
+const printable = (pointer: string): string =>
+  pointer.toWellFormed().replaceAll('\u0000', '\ufffd').slice(0, 200)
 
 /** RFC 6901. */
 export const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')

@@ -1,8 +1,8 @@
 // Gives each request its id and the context that verbs receive.
 import { createMiddleware } from 'hono/factory'
 import type { Services } from '../../domain/context.ts'
-import { publicId, uuidv7 } from '../../platform/ids.ts'
 import type { HttpEnv } from '../../domain/routing.ts'
+import { publicId, uuidv7 } from '../../platform/ids.ts'
 
 const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,64}$/
 

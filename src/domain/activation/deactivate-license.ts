@@ -1,0 +1,53 @@
+// Deactivate: an instance gives its seat back. Repeating it changes nothing.
+import { and, eq, isNull } from 'drizzle-orm'
+import type { DeactivateAnswer, LicenseKeyRequest } from '../../contract/instance-api.ts'
+import { activations, instances } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { instanceKey } from '../../platform/ids.ts'
+import type { Ctx } from '../context.ts'
+import { proveReporter } from '../instances/prove-reporter.ts'
+import { bestStanding } from '../licenses/best-standing.ts'
+import type { Bearer } from '../routing.ts'
+import { lockInstances, readHeldLicenses } from '../telemetry/batch-facts.ts'
+import { signDirective, standingDirective } from '../tokens/directive.ts'
+import { findLicenseKey } from './find-license-key.ts'
+
+/** @throws Refusal 400 and 404 about the key, 401 about the credential. */
+export async function deactivateLicense(
+  ctx: Ctx,
+  bearer: Bearer | null,
+  body: LicenseKeyRequest,
+): Promise<DeactivateAnswer> {
+  const proof = await proveReporter(ctx, bearer, { productCode: body.product, instanceId: body.instance_id })
+  const { license } = await findLicenseKey(ctx, body.product, body.license_key)
+  const key = instanceKey(body.product, body.instance_id)
+  const now = ctx.clock.now()
+  const left = await transaction(ctx.db, async (tx) => {
+    const row = (await lockInstances(tx, [key])).get(key)
+    if (!row) return null
+    await tx
+      .update(activations)
+      .set({ endedAt: now, endedBy: 'instance' })
+      .where(
+        and(
+          eq(activations.instanceKey, key),
+          eq(activations.licenseId, license.id),
+          isNull(activations.endedAt),
+        ),
+      )
+    const held = (await readHeldLicenses(tx, [key], now)).filter((seat) => seat.endedAt === null)
+    if (held.length === 0) {
+      // Who gave up the last seat with a proof of identity is free to pass the id on (T9).
+      const released = proof === 'none' ? {} : { provenLicenseId: null }
+      await tx
+        .update(instances)
+        .set({ deactivatedAt: now, ...released })
+        .where(eq(instances.instanceKey, key))
+    }
+    return { row, licenseIds: held.map((seat) => seat.licenseId) }
+  })
+  if (!left || body.nonce === undefined) return { status: 'deactivated' }
+  const licensed = await bestStanding(ctx, left.licenseIds)
+  const directive = await signDirective(ctx, standingDirective(body.product, left.row, licensed), body.nonce)
+  return { status: 'deactivated', ...(directive === undefined ? {} : { directive }) }
+}

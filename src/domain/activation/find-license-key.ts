@@ -1,0 +1,53 @@
+// A presented license key: its signature first, then its row, then its license (T2: not knowing is not rejecting).
+import { eq } from 'drizzle-orm'
+import { licenseKeys } from '../../db/schema/index.ts'
+import { verifyLicenseKey } from '../../license/license-key.ts'
+import type { TrustedKeys } from '../../license/trusted-keys.ts'
+import { unixSeconds } from '../../platform/time.ts'
+import { type Ctx, Refusal } from '../context.ts'
+import { hashCredential } from '../credential-hash.ts'
+import { findLicense, type LicenseFacts } from '../licenses/license-facts.ts'
+
+export interface FoundLicenseKey {
+  id: string
+  license: LicenseFacts
+  /** A retired key keeps the seats it holds and takes none. */
+  retired: boolean
+  revoked: boolean
+}
+
+const FORM_FAULTS = new Set(['too_large', 'wrong_form', 'bad_encoding', 'not_json', 'duplicate_member'])
+
+/**
+ * The license that the key proves. A key whose signature does not hold reaches no table.
+ * @throws Refusal 400 `license_key_malformed`, 404 `license_key_unknown`.
+ */
+export async function findLicenseKey(ctx: Ctx, product: string, text: string): Promise<FoundLicenseKey> {
+  const verify = (keys: TrustedKeys) =>
+    verifyLicenseKey(text, {
+      product,
+      keys,
+      acceptRetired: true,
+      age: 'any',
+      now: unixSeconds(ctx.clock.now()),
+    })
+  const verified = await verify((await ctx.keyring.current()).trusted)
+  if (!verified.ok) throw FORM_FAULTS.has(verified.reason) ? malformed() : unknown()
+  const [row] = await ctx.db
+    .select()
+    .from(licenseKeys)
+    .where(eq(licenseKeys.hash, hashCredential(ctx, 'license_key', text)))
+  const license = row ? await findLicense(ctx.db, row.licenseId) : null
+  if (!row || !license || license.productCode !== product) throw unknown()
+  return { id: row.id, license, retired: row.retiredAt !== null, revoked: row.revokedAt !== null }
+}
+
+const malformed = () =>
+  new Refusal('license_key_malformed', 'This is not a license key.', {
+    fix: 'Copy the whole key: two parts of letters, digits, - and _ with a dot between them.',
+  })
+
+const unknown = () =>
+  new Refusal('license_key_unknown', 'This license key is not known here.', {
+    fix: 'Check the product and the server address; the key itself may be right elsewhere.',
+  })

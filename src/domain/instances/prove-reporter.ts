@@ -1,0 +1,85 @@
+// Who sends a report: held against the instance's row before anything is recorded (T8, T11).
+import { and, eq } from 'drizzle-orm'
+import type { InstanceAuth, Proof } from '../../contract/catalog.ts'
+import { activations, instances, products } from '../../db/schema/index.ts'
+import { instanceKey } from '../../platform/ids.ts'
+import { type Ctx, Refusal } from '../context.ts'
+import type { Bearer } from '../routing.ts'
+import { findSessionCredential } from '../tokens/find-session-credential.ts'
+import { isTokenOf, unknownToken } from '../tokens/prove-instance.ts'
+import { presentedJwt } from '../tokens/verify-license-jwt.ts'
+
+export interface Reporter {
+  productCode: string
+  instanceId: string
+}
+
+/**
+ * How a request about this instance is proven. A credential that is present but wrong is refused everywhere (T8);
+ * none at all is refused where the product asks for one.
+ * @throws Refusal 401 about the credential, 404 `product_unknown`, 403 when the JWT is another instance's.
+ */
+export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: Reporter): Promise<Proof> {
+  if (bearer === null) {
+    if ((await instanceAuthOf(ctx, reporter.productCode)) === 'open') return 'none'
+    throw new Refusal('instance_token_required', 'Instances of this product must prove who they are.', {
+      fix: 'Send the instance token as Authorization: Bearer, or an unexpired license JWT of this instance.',
+    })
+  }
+  switch (bearer.kind) {
+    case 'instance_token': {
+      const [row] = await ctx.db
+        .select({ tokenHash: instances.tokenHash })
+        .from(instances)
+        .where(eq(instances.instanceKey, instanceKey(reporter.productCode, reporter.instanceId)))
+      if (!row || !isTokenOf(ctx, row, bearer.text)) throw unknownToken()
+      return 'instance'
+    }
+    case 'jwt':
+      await proveByJwt(ctx, bearer.text, reporter)
+      return 'license'
+    case 'api_key':
+    case 'relay_key':
+    case 'admin_key':
+      throw new Refusal('credential_unknown', 'This needs an instance token or a license JWT.', {
+        fix: 'Send the instance token (lit_…) or the license JWT of this instance.',
+      })
+  }
+}
+
+/** The JWT must be unexpired, bound to this very instance, its seat still held and its credential not ended. */
+async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<void> {
+  const { claims, licenseId, seatId } = await presentedJwt(ctx, token, 'unexpired')
+  if (claims.aud !== reporter.productCode || claims.instance_id !== reporter.instanceId) {
+    throw new Refusal('instance_mismatch', 'The license JWT was issued to another instance.', {
+      fix: 'Send the license JWT of this instance and product.',
+    })
+  }
+  const key = instanceKey(reporter.productCode, reporter.instanceId)
+  const [seat] = await ctx.db
+    .select({ id: activations.id, endedAt: activations.endedAt })
+    .from(activations)
+    .where(and(eq(activations.instanceKey, key), eq(activations.licenseId, licenseId)))
+  const credential = await findSessionCredential(ctx.db, claims.cred)
+  // A seat that is not on record belongs to a database restored from before it: the signed word counts (T12).
+  const seatEnded = seat !== undefined && seatId !== null && (seat.endedAt !== null || seat.id !== seatId)
+  if (seatEnded || credential?.ended) {
+    throw new Refusal('session_ended', 'The session of this license JWT was ended.', {
+      fix: 'Activate again, or exchange the API key again.',
+    })
+  }
+}
+
+export async function instanceAuthOf(ctx: Ctx, productCode: string): Promise<InstanceAuth> {
+  const [product] = await ctx.db
+    .select({ instanceAuth: products.instanceAuth })
+    .from(products)
+    .where(eq(products.code, productCode))
+  if (!product) throw unknownProduct()
+  return product.instanceAuth
+}
+
+export const unknownProduct = () =>
+  new Refusal('product_unknown', 'This product is not known here.', {
+    fix: 'Check the product code and the server address.',
+  })

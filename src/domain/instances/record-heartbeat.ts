@@ -1,0 +1,87 @@
+// A heartbeat: facts in; action, refresh token, entitlement token and directive out.
+import type { Proof } from '../../contract/catalog.ts'
+import type { HeartbeatAnswer, HeartbeatMetrics, HeartbeatRequest } from '../../contract/instance-api.ts'
+import type { Ctx } from '../context.ts'
+import { bestStanding } from '../licenses/best-standing.ts'
+import type { Bearer } from '../routing.ts'
+import { recordReports } from '../telemetry/record-reports.ts'
+import type { Report } from '../telemetry/report.ts'
+import { signDirective, standingDirective } from '../tokens/directive.ts'
+import { grantedRights } from '../tokens/granted-rights.ts'
+import { issueEntitlement } from '../tokens/issue-entitlement.ts'
+import { proveReporter, unknownProduct } from './prove-reporter.ts'
+
+/**
+ * Records one heartbeat; an unknown instance becomes known. A killed or unlicensed instance gets no entitlement
+ * token (T3). @throws Refusal 401, 403, 404 about credential and product.
+ */
+export async function recordHeartbeat(
+  ctx: Ctx,
+  bearer: Bearer | null,
+  body: HeartbeatRequest,
+): Promise<HeartbeatAnswer> {
+  const proof = await proveReporter(ctx, bearer, { productCode: body.product, instanceId: body.instance_id })
+  const [outcome] = await recordReports(ctx, [heartbeatReport(body, proof)])
+  if (!outcome || outcome.status === 'rejected') throw unknownProduct()
+  const { instance, held } = outcome
+  const licensed = await bestStanding(
+    ctx,
+    held.map((license) => license.licenseId),
+  )
+  const entitlement =
+    licensed?.standing.inForce && instance.action !== 'kill'
+      ? await issueEntitlement(ctx, instance, {
+          license: licensed.license,
+          rights: grantedRights(licensed.license, instance.action),
+          instanceId: instance.instanceId,
+          leaseExp: licensed.standing.exp,
+        })
+      : undefined
+  const directive = await signDirective(ctx, standingDirective(body.product, instance, licensed), body.nonce)
+  return {
+    status: 'ok',
+    action: instance.action,
+    config: {
+      feature_refresh_token: outcome.refreshToken,
+      heartbeat_interval: ctx.settings.heartbeatInterval,
+      refresh_interval: ctx.settings.refreshInterval,
+    },
+    ...(entitlement === undefined ? {} : { entitlement_token: entitlement }),
+    ...(directive === undefined ? {} : { directive }),
+  }
+}
+
+function heartbeatReport(body: HeartbeatRequest, proof: Proof): Report {
+  const { metrics } = body
+  return {
+    kind: 'heartbeat',
+    proof,
+    product: body.product,
+    instanceId: body.instance_id,
+    metrics: numbersOf(metrics),
+    version: metrics.server_version,
+    reportedTier: body.reported_tier,
+    hasValidEntitlement: body.has_valid_entitlement,
+    featureUsage: metrics.feature_usage ?? [],
+    entitlementHash: metrics.entitlement_token_hash,
+    integrityHash: metrics.integrity_hash,
+    ack: body.ack,
+    bootId: body.boot_id,
+    seq: body.seq,
+    observedAt: body.observed_at,
+    chain: body,
+  }
+}
+
+const METRIC_NAME = /^[a-z][a-z0-9_]{0,63}$/
+
+/** The metrics that are numbers; a boolean counts as 0 or 1. Whatever else a newer client sends is left out. */
+export function numbersOf(metrics: HeartbeatMetrics): Record<string, number> {
+  const numbers: Record<string, number> = {}
+  for (const [name, value] of Object.entries(metrics)) {
+    const number = typeof value === 'boolean' ? Number(value) : value
+    if (METRIC_NAME.test(name) && typeof number === 'number' && Number.isFinite(number))
+      numbers[name] = number
+  }
+  return numbers
+}

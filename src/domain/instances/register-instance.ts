@@ -1,0 +1,107 @@
+// Register: makes an instance known and, where its caller may have one, hands out an instance token (T9).
+import { eq } from 'drizzle-orm'
+import type { Proof } from '../../contract/catalog.ts'
+import type { RegisterAnswer, RegisterRequest } from '../../contract/instance-api.ts'
+import { instances, products } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { mintCredential } from '../../platform/credentials.ts'
+import { type Ctx, Refusal } from '../context.ts'
+import { hashCredential } from '../credential-hash.ts'
+import { bestStanding } from '../licenses/best-standing.ts'
+import type { Bearer } from '../routing.ts'
+import { readHeldLicenses } from '../telemetry/batch-facts.ts'
+import { signDirective, standingDirective } from '../tokens/directive.ts'
+import { findApiKey } from '../tokens/find-api-key.ts'
+import { instanceIdTaken } from '../tokens/prove-instance.ts'
+import { presentedJwt } from '../tokens/verify-license-jwt.ts'
+import { judgeIdentity } from './identity.ts'
+import { proveReporter, unknownProduct } from './prove-reporter.ts'
+import { numbersOf } from './record-heartbeat.ts'
+import { touchInstance } from './touch-instance.ts'
+
+interface LicenseProof {
+  proof: Proof
+  licenseId: string | null
+}
+
+/**
+ * Upserts the instance. A proof of license (API key or its license JWT) or a token that was never presented lets the
+ * caller have a new token. @throws Refusal 401 about the credential, 404 `product_unknown`, 409 `instance_id_taken`.
+ */
+export async function registerInstance(
+  ctx: Ctx,
+  bearer: Bearer | null,
+  body: RegisterRequest,
+): Promise<RegisterAnswer> {
+  const given = await proofOf(ctx, bearer, body)
+  const now = ctx.clock.now()
+  const { instance, instanceToken, held } = await transaction(ctx.db, async (tx) => {
+    const [product] = await tx.select().from(products).where(eq(products.code, body.product))
+    if (!product) throw unknownProduct()
+    const { row, created } = await touchInstance(
+      tx,
+      { productId: product.id, productCode: product.code, instanceId: body.instance_id },
+      {
+        hostname: body.hostname,
+        version: body.server_version,
+        os: body.os,
+        arch: body.arch,
+        fingerprint: body.fingerprint,
+        reportedTier: body.tier,
+      },
+      given.proof,
+      now,
+    )
+    const seats = (await readHeldLicenses(tx, [row.instanceKey], now)).filter((seat) => seat.endedAt === null)
+    const verdict = judgeIdentity(
+      created
+        ? null
+        : {
+            hasToken: row.tokenHash !== null,
+            tokenPresented: row.tokenPresentedAt !== null,
+            provenLicenseId: row.provenLicenseId,
+            seatLicenseIds: seats.map((seat) => seat.licenseId),
+          },
+      { instance: given.proof === 'instance', licenseId: given.licenseId },
+      { auth: product.instanceAuth, wantsToken: true },
+    )
+    if (!verdict.ok) throw instanceIdTaken()
+    const token = verdict.issueToken ? mintCredential('instance_token', ctx.random).secret : undefined
+    const changes = {
+      ...(token === undefined
+        ? {}
+        : { tokenHash: hashCredential(ctx, 'instance_token', token), tokenPresentedAt: null }),
+      ...(given.proof === 'instance' && row.tokenPresentedAt === null ? { tokenPresentedAt: now } : {}),
+      ...(verdict.issueToken && given.licenseId !== null ? { provenLicenseId: given.licenseId } : {}),
+      ...(body.metrics === undefined ? {} : { metrics: { ...row.metrics, ...numbersOf(body.metrics) } }),
+    }
+    if (Object.keys(changes).length > 0) {
+      await tx.update(instances).set(changes).where(eq(instances.instanceKey, row.instanceKey))
+    }
+    return { instance: row, instanceToken: token, held: seats.map((seat) => seat.licenseId) }
+  })
+  const licensed = body.nonce === undefined ? null : await bestStanding(ctx, held)
+  const directive = await signDirective(ctx, standingDirective(body.product, instance, licensed), body.nonce)
+  return {
+    status: 'registered',
+    ...(instanceToken === undefined ? {} : { instance_token: instanceToken }),
+    ...(directive === undefined ? {} : { directive }),
+  }
+}
+
+async function proofOf(ctx: Ctx, bearer: Bearer | null, body: RegisterRequest): Promise<LicenseProof> {
+  if (bearer === null) return { proof: 'none', licenseId: null }
+  if (bearer.kind === 'api_key') {
+    const { license } = await findApiKey(ctx.db, ctx, bearer.text)
+    if (license.productCode !== body.product) {
+      throw new Refusal('product_mismatch', 'The API key belongs to another product.', {
+        fix: 'Register with the product that the API key was issued for.',
+      })
+    }
+    return { proof: 'license', licenseId: license.id }
+  }
+  const reporter = { productCode: body.product, instanceId: body.instance_id }
+  const proof = await proveReporter(ctx, bearer, reporter)
+  if (proof !== 'license') return { proof, licenseId: null }
+  return { proof, licenseId: (await presentedJwt(ctx, bearer.text, 'unexpired')).licenseId }
+}

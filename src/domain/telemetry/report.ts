@@ -1,0 +1,36 @@
+// A report as the domain sees it, whatever route it came by.
+import type { Proof, ReportKind } from '../../contract/catalog.ts'
+import type { ControlFields, ReportFields } from '../../contract/instance-api.ts'
+
+export interface Report {
+  kind: ReportKind
+  /** How this report was proven (T11). */
+  proof: Proof
+  /** Product code. */
+  product: string
+  instanceId: string
+  /** Finite numbers by metric name. */
+  metrics: Record<string, number>
+  version?: string | undefined
+  reportedTier?: string | undefined
+  hasValidEntitlement?: boolean | undefined
+  featureUsage?: readonly string[] | undefined
+  /** Hex SHA-256 of the entitlement token in use; empty for none. */
+  entitlementHash?: string | undefined
+  integrityHash?: string | undefined
+  ack?: ReportFields['ack']
+  bootId?: ReportFields['boot_id']
+  seq?: ReportFields['seq']
+  observedAt?: ReportFields['observed_at']
+  /** The refresh chain, of a proven request that advances it (T5). */
+  chain?: Pick<ControlFields, 'refresh_token' | 'refresh_id'> | undefined
+}
+
+/** Boot id of clients that send none. */
+export const NO_BOOT = '00000000-0000-0000-0000-000000000000'
+
+/** Numbers a report, so that it counts once; null where it carries no number and therefore always counts. */
+export function streamPosition(report: Report): { bootId: string; seq: number } | null {
+  if (report.bootId === undefined || report.seq === undefined) return null
+  return { bootId: report.bootId.toLowerCase(), seq: report.seq }
+}

@@ -1,0 +1,113 @@
+// Refresh: a license JWT for the next one, within grace; picks up what changed and counts as a sign of life (T5, T6, T8).
+import type { RefreshRequest, TokenAnswer } from '../../contract/instance-api.ts'
+import type { Transaction } from '../../db/client.ts'
+import { transaction } from '../../db/transaction.ts'
+import { instanceKey } from '../../platform/ids.ts'
+import type { SeatMode } from '../activation/claim-seat.ts'
+import { type Ctx, Refusal } from '../context.ts'
+import { findLicense } from '../licenses/license-facts.ts'
+import type { Bearer } from '../routing.ts'
+import { recordReports } from '../telemetry/record-reports.ts'
+import { answerSession } from './answer-session.ts'
+import { bindStaticJwt } from './bind-static-jwt.ts'
+import { findSessionCredential, type SessionCredential } from './find-session-credential.ts'
+import { openSession } from './open-session.ts'
+import { type PresentedJwt, presentedJwt } from './verify-license-jwt.ts'
+
+/** @throws Refusal 401 about the token or session, 403 about the license, the instance or a mismatch, 409. */
+export async function refreshLicenseJwt(
+  ctx: Ctx,
+  bearer: Bearer,
+  body: RefreshRequest,
+): Promise<TokenAnswer> {
+  if (bearer.kind !== 'jwt') {
+    throw new Refusal('license_jwt_invalid', 'This needs a license JWT.', { fix: 'Send the license JWT.' })
+  }
+  const jwt = await presentedJwt(ctx, bearer.text, 'within_grace')
+  refuseMismatch(jwt, body)
+  const session = await transaction(ctx.db, async (tx) => {
+    const license = await findLicense(tx, jwt.licenseId)
+    if (!license || license.productCode !== jwt.claims.aud) throw unknownLicense()
+    const credential = await findSessionCredential(tx, jwt.claims.cred)
+    if (!credential) throw unknownLicense()
+    if (credential.ended) throw sessionEnded()
+    const key = instanceKey(license.productCode, body.instance_id)
+    return openSession(tx, ctx, {
+      license,
+      credential,
+      instanceId: body.instance_id,
+      facts: { version: body.version },
+      seat: await seatOf(tx, jwt, credential, key),
+      instanceToken: body.instance_token,
+      boundJwt: !jwt.expired && jwt.claims.instance_id !== undefined,
+      wantsToken: false,
+      chain: body,
+      secondProof: jwt.expired,
+    })
+  })
+  await recordReports(ctx, [
+    {
+      kind: 'refresh',
+      proof: body.instance_token === undefined ? 'license' : 'instance',
+      product: jwt.claims.aud,
+      instanceId: body.instance_id,
+      version: body.version,
+      metrics: {
+        ...body.telemetry,
+        ...(body.uptime_hours === undefined ? {} : { uptime_hours: body.uptime_hours }),
+      },
+      ack: body.ack,
+      bootId: body.boot_id,
+      seq: body.seq,
+      observedAt: body.observed_at,
+    },
+  ])
+  return answerSession(ctx, session, body.nonce)
+}
+
+/** The seat that the JWT names; a static JWT that names none takes one at its first refresh. */
+async function seatOf(
+  tx: Transaction,
+  jwt: PresentedJwt,
+  credential: SessionCredential,
+  key: string,
+): Promise<SeatMode> {
+  if (credential.source === 'static_jwt') {
+    if (!credential.refreshable) {
+      throw new Refusal('refresh_not_allowed', 'This license JWT was issued without refresh.', {
+        fix: 'Use it until it expires, or ask your vendor for a refreshable one.',
+      })
+    }
+    if (!(await bindStaticJwt(tx, credential.id, jwt.licenseId, key))) {
+      throw new Refusal('instance_mismatch', 'This license JWT is bound to another instance.', {
+        facts: { reason: 'bound_elsewhere' },
+        fix: 'Deactivate that instance first, or ask your vendor for a token of your own.',
+      })
+    }
+  }
+  return jwt.seatId === null ? { kind: 'retake' } : { kind: 'keep', seatId: jwt.seatId }
+}
+
+function refuseMismatch({ claims }: PresentedJwt, body: RefreshRequest): void {
+  if (body.license_id !== undefined && body.license_id !== claims.license_id) {
+    throw new Refusal('license_mismatch', 'license_id is not the one of the license JWT.', {
+      fix: 'Send the license_id of the token, or leave it out.',
+    })
+  }
+  if (claims.instance_id !== undefined && body.instance_id !== claims.instance_id) {
+    throw new Refusal('instance_mismatch', 'instance_id is not the one of the license JWT.', {
+      fix: 'Refresh with the instance that the token was issued to.',
+    })
+  }
+}
+
+const unknownLicense = () =>
+  new Refusal('license_jwt_invalid', 'The license of this token is not known here.', {
+    fix: 'Exchange the API key or activate the license key again.',
+  })
+
+const sessionEnded = () =>
+  new Refusal('session_ended', 'The credential that this session began with was revoked.', {
+    facts: { reason: 'credential_revoked' },
+    fix: 'Use another API key or license key of the license.',
+  })
