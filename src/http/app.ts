@@ -8,6 +8,7 @@ import { accessLog } from './middleware/access-log.ts'
 import { adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
 import { limitStrangers } from './middleware/limit-strangers.ts'
+import { refuseWhileStopping } from './middleware/refuse-while-stopping.ts'
 import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { mountDocument } from './openapi.ts'
@@ -20,6 +21,7 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   app.use(requestContext(deps.services))
   app.use(accessLog(deps.services, deps.metrics))
   app.use(clientAddress(deps))
+  if (deps.isStopping) app.use('/api/*', refuseWhileStopping(deps.isStopping))
   app.use('/api/*', limitStrangers(deps.rateLimit))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (_c, next) => deps.guard(next()))
   app.use('/api/v1/admin/*', adminOnly())

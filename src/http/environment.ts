@@ -23,4 +23,6 @@ export interface AppDependencies {
   /** Addresses whose forwarded header counts (LEASEHOLD_TRUSTED_PROXIES). */
   isTrustedProxy: (address: string) => boolean
   rateLimit: RateLimit
+  /** Whether new work is refused because the process is about to end; absent where that is nobody's business. */
+  isStopping?: () => boolean
 }

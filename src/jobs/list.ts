@@ -1,0 +1,28 @@
+// The list of jobs and how often each runs. A new job adds one entry here.
+import { dropPartitionsBefore, ensurePartitions } from '../db/partitions.ts'
+import { findStaleInstances } from '../domain/anomalies/find-stale.ts'
+import { refreshKeySet } from '../domain/signing/refresh-key-set.ts'
+import { rollUpReports } from '../domain/telemetry/roll-up.ts'
+import { addSeconds, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS } from '../platform/time.ts'
+import type { Job } from './job.ts'
+import { deleteExpired, type Retention } from './retention.ts'
+
+/** All retentions in seconds. */
+export function backgroundJobs(retention: Retention & { reports: number }): Job[] {
+  return [
+    {
+      name: 'partitions',
+      every: HOUR_SECONDS,
+      async run({ db, clock }) {
+        const now = clock.now()
+        await ensurePartitions(db, now)
+        const dropped = await dropPartitionsBefore(db, addSeconds(now, -retention.reports))
+        return dropped.length > 0 ? { dropped: dropped.length } : null
+      },
+    },
+    { name: 'key_set', every: MINUTE_SECONDS, run: refreshKeySet },
+    { name: 'rollup', every: MINUTE_SECONDS, run: rollUpReports },
+    { name: 'stale_instances', every: 15 * MINUTE_SECONDS, run: findStaleInstances },
+    { name: 'retention', every: DAY_SECONDS, run: (ctx, signal) => deleteExpired(ctx, retention, signal) },
+  ]
+}

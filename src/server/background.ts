@@ -1,0 +1,60 @@
+// What a server process does besides answering: measures its clock, and runs the jobs that are due.
+import { hostname } from 'node:os'
+import type { Settings } from '../config/settings.ts'
+import { isDatabaseAway } from '../db/errors.ts'
+import type { Services } from '../domain/context.ts'
+import type { ClockGuard } from '../domain/signing/clock-guard.ts'
+import { measureSkew } from '../domain/signing/measure-skew.ts'
+import { backgroundJobs } from '../jobs/list.ts'
+import { runDueJobs } from '../jobs/run-due-jobs.ts'
+import { randomHex } from '../platform/random.ts'
+import { repeat } from './repeat.ts'
+
+const CLOCK_MS = 30_000
+const JOBS_MS = 5_000
+
+export interface Background {
+  /** Tells a running job to end early, and resolves once it has. */
+  stop(): Promise<void>
+}
+
+export function startBackground(services: Services, guard: ClockGuard, settings: Settings): Background {
+  const { log } = services
+  const stopping = new AbortController()
+  const options = { holder: `${hostname()} ${process.pid} ${randomHex(4)}`, signal: stopping.signal }
+  const jobs = backgroundJobs({
+    reports: settings.retentionReportsSeconds,
+    audit: settings.retentionAuditSeconds,
+    events: settings.retentionEventsSeconds,
+  })
+  const clock = repeat(() => watchClock(services, guard).catch(complain(services)), CLOCK_MS)
+  const work = repeat(
+    async () => {
+      // Retention under a wrong clock would delete what is still wanted.
+      if (guard.trusted()) await runDueJobs(services, jobs, options).catch(complain(services))
+    },
+    JOBS_MS,
+    0,
+  )
+  log.debug({ holder: options.holder, jobs: jobs.map((job) => job.name) }, 'background work started')
+  return {
+    async stop() {
+      stopping.abort()
+      await Promise.all([clock.stop(), work.stop()])
+    },
+  }
+}
+
+async function watchClock(services: Services, guard: ClockGuard): Promise<void> {
+  const before = guard.trusted()
+  guard.measured(await measureSkew(services.db, services.clock))
+  if (before === guard.trusted()) return
+  const skew = { skew_ms: guard.skewMs() }
+  if (before) services.log.error(skew, 'the clock differs from the database’s: nothing is signed')
+  else services.log.info(skew, 'the clock agrees with the database’s again')
+}
+
+const complain = (services: Services) => (error: unknown) => {
+  if (isDatabaseAway(error)) services.log.warn({ err: error }, 'the database is away')
+  else services.log.error({ err: error }, 'background work failed')
+}
