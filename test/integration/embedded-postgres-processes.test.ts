@@ -1,10 +1,13 @@
 // The embedded database among processes: killed servers, rivals for one data folder, a terminal's Ctrl-C.
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { stopLeftover } from '../../src/db/embedded/leftover.ts'
+import { installedBinaries } from '../../src/db/embedded/binaries.ts'
+import { startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { processesOfCluster } from '../../src/db/embedded/process-identity.ts'
 import { query } from '../support/query.ts'
 import { launchServer, type ServerProcess } from '../support/server-process.ts'
@@ -22,10 +25,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const server of servers) server.child.kill('SIGKILL')
-  await Promise.all(servers.map((server) => server.exited))
-  const cluster = join(dataDir, 'postgres')
-  if (existsSync(cluster)) await stopLeftover(cluster, silentLog)
+  for (const server of servers) await server.destroy()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -138,4 +138,25 @@ describe('the process that started a database', () => {
 test('a folder inside a folder that is not there yet is made with its parents', async () => {
   dataDir = join(folder, 'a', 'b', 'data')
   expect((await launch().next()).location?.data).toBe(join(dataDir, 'postgres'))
+})
+
+test('a taken port ends the attempt with what PostgreSQL says about it', async () => {
+  const server = launch()
+  const data = (await server.next()).location?.data ?? ''
+  await server.finish()
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as { port: number }
+  const owner = process.getuid?.() === 0 ? await stat(data) : undefined
+  const account = owner && { uid: owner.uid, gid: owner.gid }
+  const { postgres: program } = await installedBinaries()
+  const attempt = startPostmaster({
+    postgres: program,
+    cluster: data,
+    port,
+    account,
+    log: silentLog,
+  })
+  await expect(attempt).rejects.toThrow(/could not bind/)
+  taken.close()
 })

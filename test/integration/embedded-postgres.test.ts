@@ -3,15 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { installedBinaries } from '../../src/db/embedded/binaries.ts'
-import { startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded/start.ts'
 import type { Logger } from '../../src/platform/logger.ts'
 import { StartError } from '../../src/platform/start-error.ts'
+import { query } from '../support/query.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -35,15 +34,6 @@ async function start(options: { log?: Logger; escalateMs?: number } = {}): Promi
   return database
 }
 
-async function query<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} })
-  try {
-    return await work(sql)
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-}
-
 async function failure(work: Promise<unknown>): Promise<StartError> {
   const error = await work.then(
     () => new Error('it started'),
@@ -53,13 +43,29 @@ async function failure(work: Promise<unknown>): Promise<StartError> {
   return error as StartError
 }
 
-describe('a started database', () => {
+describe('a new database', () => {
+  let itsFolder: string
+  let database: EmbeddedPostgres
+
+  beforeAll(async () => {
+    itsFolder = await temporaryFolder('leasehold-embedded-')
+    database = await startEmbeddedPostgres({
+      dataDir: join(itsFolder, 'data'),
+      log: silentLog,
+      durable: false,
+    })
+  })
+  afterAll(async () => {
+    await database.stop()
+    await rm(itsFolder, { recursive: true, force: true })
+  })
+
   test('is PostgreSQL 18 with UTF-8, code point order, UTC and checksums', async () => {
-    const { url, version } = await start()
+    const { url, version } = database
     expect(version).toMatch(/^18\./)
     const [settings] = await query(
       url,
-      (sql) => sql`
+      `
         select current_setting('server_version') as version, current_setting('server_encoding') as encoding,
           current_setting('timezone') as zone, current_setting('data_checksums') as checksums,
           current_setting('jit') as jit, 'Z' < 'a' and 'a' < 'é' as ordered, upper('é') as upper`,
@@ -76,22 +82,43 @@ describe('a started database', () => {
   })
 
   test('listens on the loopback address only, on the port it tells, and on no socket file', async () => {
-    const { url, location } = await start()
+    const { url, location } = database
     const [settings] = await query(
       url,
-      (sql) => sql`
+      `
         select current_setting('listen_addresses') as addresses, current_setting('unix_socket_directories') as sockets,
           current_setting('port')::int as port`,
     )
     expect(settings).toEqual({ addresses: '127.0.0.1', sockets: '', port: location.port })
   })
 
+  test('the passwords that everybody guesses first open nothing', async () => {
+    const { url } = database
+    for (const user of ['leasehold', 'postgres']) {
+      for (const guess of ['postgres', 'password', 'leasehold', 'admin']) {
+        const guessed = new URL(url)
+        guessed.username = user
+        guessed.password = guess
+        await expect(query(guessed.href, `select 1`)).rejects.toMatchObject({ code: '28P01' })
+      }
+    }
+  })
+
+  test('every way in asks for a SCRAM password of 32 random bytes', async () => {
+    const { url } = database
+    const rules = await query(url, `select distinct auth_method from pg_hba_file_rules`)
+    expect(rules).toEqual([{ auth_method: 'scram-sha-256' }])
+    expect(Buffer.from(new URL(url).password, 'base64url')).toHaveLength(32)
+  })
+})
+
+describe('a started database', () => {
   test('keeps its data over a restart, under the same password', async () => {
     const first = await start()
-    await query(first.url, (sql) => sql`create table kept as select 42 as answer`)
+    await query(first.url, `create table kept as select 42 as answer`)
     await first.stop()
     const second = await start()
-    expect(await query(second.url, (sql) => sql`select answer from kept`)).toEqual([{ answer: 42 }])
+    expect(await query(second.url, `select answer from kept`)).toEqual([{ answer: 42 }])
     expect(new URL(second.url).password).toBe(new URL(first.url).password)
   })
 
@@ -118,30 +145,11 @@ describe('a started database', () => {
     process.kill(location.pid, 'SIGKILL')
     expect(await died).toContain('SIGKILL')
     await stop()
-    await query((await start()).url, (sql) => sql`select 1`)
+    await query((await start()).url, `select 1`)
   })
 })
 
 describe('secrets', () => {
-  test('the passwords that everybody guesses first open nothing', async () => {
-    const { url } = await start()
-    for (const user of ['leasehold', 'postgres']) {
-      for (const guess of ['postgres', 'password', 'leasehold', 'admin']) {
-        const guessed = new URL(url)
-        guessed.username = user
-        guessed.password = guess
-        await expect(query(guessed.href, (sql) => sql`select 1`)).rejects.toMatchObject({ code: '28P01' })
-      }
-    }
-  })
-
-  test('every way in asks for a SCRAM password of 32 random bytes', async () => {
-    const { url } = await start()
-    const rules = await query(url, (sql) => sql`select distinct auth_method from pg_hba_file_rules`)
-    expect(rules).toEqual([{ auth_method: 'scram-sha-256' }])
-    expect(Buffer.from(new URL(url).password, 'base64url')).toHaveLength(32)
-  })
-
   test('the password is in its 0600 file and nowhere else; the environment stays with us', async () => {
     process.env.LEASEHOLD_MASTER_KEY = 'not-for-the-database'
     const { url, location } = await start()
@@ -162,11 +170,11 @@ describe('secrets', () => {
 
   test('a lost password file costs no data: a new password is set', async () => {
     const first = await start()
-    await query(first.url, (sql) => sql`create table kept as select 42 as answer`)
+    await query(first.url, `create table kept as select 42 as answer`)
     await first.stop()
     await rm(join(dataDir, 'postgres-password'))
     const second = await start()
-    expect(await query(second.url, (sql) => sql`select answer from kept`)).toEqual([{ answer: 42 }])
+    expect(await query(second.url, `select answer from kept`)).toEqual([{ answer: 42 }])
     expect(new URL(second.url).password).not.toBe(new URL(first.url).password)
   })
 
@@ -191,13 +199,11 @@ describe('secrets', () => {
       child: () => log,
     }
     const { url, stop } = await start({ log })
-    await query(url, async (sql) => {
-      await sql`create table secrets (secret text primary key)`
-      await sql`insert into secrets values ('sesame')`
-      await expect(sql`insert into secrets values ('sesame')`).rejects.toMatchObject({ code: '23505' })
-      await expect(sql`select 'sesame'::int`).rejects.toMatchObject({ code: '22P02' })
-    })
-    await expect(query(url.replace(/:[\w-]+@/, ':wrong@'), (sql) => sql`select 1`)).rejects.toThrow()
+    await query(url, "create table secrets (secret text primary key); insert into secrets values ('sesame')")
+    const again = query(url, "insert into secrets values ('sesame')")
+    await expect(again).rejects.toMatchObject({ code: '23505' })
+    await expect(query(url, "select 'sesame'::int")).rejects.toMatchObject({ code: '22P02' })
+    await expect(query(url.replace(/:[\w-]+@/, ':wrong@'), `select 1`)).rejects.toThrow()
     await stop()
     expect(lines.filter((line) => line.includes('sesame'))).toEqual([])
     const failed = lines.find((line) => line.includes('password authentication failed')) ?? '{}'
@@ -216,7 +222,7 @@ describe('a data folder', () => {
     await mkdir(join(half, 'base'), { recursive: true })
     await chmod(dataDir, 0o711)
     await writeFile(join(half, 'PG_VERSION'), '18\n')
-    await query((await start()).url, (sql) => sql`select 1`)
+    await query((await start()).url, `select 1`)
     expect(existsSync(half)).toBe(false)
   })
 
@@ -251,7 +257,7 @@ describe('a data folder', () => {
     const stranger = spawn('sleep', ['60'], { uid, gid, cwd: '/', stdio: 'ignore' })
     await once(stranger, 'spawn')
     await writeFile(join(cluster, 'postmaster.pid'), `${stranger.pid}\n${cluster}\n1\n5432\n\n127.0.0.1\n`)
-    await query((await start()).url, (sql) => sql`select 1`)
+    await query((await start()).url, `select 1`)
     expect(stranger.exitCode ?? stranger.signalCode).toBe(null)
     stranger.kill()
   })
@@ -271,24 +277,4 @@ test.each([
 ])('on %s-%s, where there are no programs, the way out is DATABASE_URL', async (platform, arch) => {
   const { fix } = await failure(installedBinaries(platform, arch))
   expect(fix).toContain('DATABASE_URL')
-})
-
-test('a taken port ends the attempt with what PostgreSQL says about it', async () => {
-  const { location, stop } = await start()
-  await stop()
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  const { port } = taken.address() as { port: number }
-  const owner = process.getuid?.() === 0 ? await stat(location.data) : undefined
-  const account = owner && { uid: owner.uid, gid: owner.gid }
-  const { postgres: program } = await installedBinaries()
-  const attempt = startPostmaster({
-    postgres: program,
-    cluster: location.data,
-    port,
-    account,
-    log: silentLog,
-  })
-  await expect(attempt).rejects.toThrow(/could not bind/)
-  taken.close()
 })

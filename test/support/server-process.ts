@@ -1,8 +1,11 @@
 // Runs embedded-postgres-process.ts in a process of its own, and reads what it says.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { stopLeftover } from '../../src/db/embedded/leftover.ts'
 import type { EmbeddedPostgres } from '../../src/db/embedded/start.ts'
+import { silentLog } from './silent-log.ts'
 
 export const PROGRAM = fileURLToPath(new URL('embedded-postgres-process.ts', import.meta.url))
 
@@ -19,6 +22,8 @@ export interface ServerProcess {
   /** Ends its standard input: it stops the database and exits by itself. */
   finish(): Promise<{ code: number | null; signal: string | null }>
   exited: Promise<{ code: number | null; signal: string | null }>
+  /** Ends it and its database, whatever state they are in. */
+  destroy(): Promise<void>
 }
 
 interface Options {
@@ -61,17 +66,25 @@ export function launchServer(options: Options, how: How = {}): ServerProcess {
     child.on('exit', (code, signal) => resolve({ code, signal }))
     child.on('error', reject)
   })
+  let cluster: string | undefined
   return {
     child,
     pid: child.pid ?? 0,
     exited,
     async next() {
       const line = await lines.next()
-      return line.done ? {} : (JSON.parse(line.value) as Said)
+      const said = line.done ? {} : (JSON.parse(line.value) as Said)
+      cluster = said.location?.data ?? cluster
+      return said
     },
     finish() {
       child.stdin.end()
       return exited
+    },
+    async destroy() {
+      child.kill('SIGKILL')
+      await exited
+      if (cluster && existsSync(cluster)) await stopLeftover(cluster, silentLog)
     },
   }
 }
