@@ -1,0 +1,102 @@
+// Path, method and schemas of the admin routes of API keys, license keys and static license JWTs.
+import { z } from 'zod'
+import {
+  apiKeyAnswer,
+  credentialPath,
+  credentialQuery,
+  issuedApiKey,
+  issuedLicenseKey,
+  issuedStaticJwt,
+  licenseKeyAnswer,
+  newApiKey,
+  newLicenseKey,
+  newStaticJwt,
+  revocation,
+  staticJwtAnswer,
+  staticJwtRevocation,
+} from './admin-credentials.schema.ts'
+import { licensePath } from './admin-licenses.schema.ts'
+import { body, json, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+
+export const issueApiKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/api-keys',
+  summary: 'Issue an API key of a license; the secret is shown once. Role: operator.',
+  request: { body: body(newApiKey) },
+  responses: { 201: json(issuedApiKey, 'The key.'), default: refusal },
+} as const
+
+export const listApiKeysRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/api-keys',
+  summary: 'API keys, newest first. Role: auditor.',
+  request: { query: credentialQuery },
+  responses: { 200: json(z.array(apiKeyAnswer), 'A page of API keys.'), default: refusal },
+} as const
+
+export const revokeApiKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/api-keys/{id}/revoke',
+  summary: 'Revoke an API key. Role: operator.',
+  request: { params: credentialPath('key'), body: body(revocation, false) },
+  responses: { 200: json(apiKeyAnswer, 'The key as it is now.'), default: refusal },
+} as const
+
+export const issueLicenseKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/license-keys',
+  summary: 'Sign a license key; it is shown once. Role: operator.',
+  request: { body: body(newLicenseKey) },
+  responses: { 201: json(issuedLicenseKey, 'The key.'), default: refusal },
+} as const
+
+export const listLicenseKeysRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/license-keys',
+  summary: 'License keys, newest first. Role: auditor.',
+  request: { query: credentialQuery },
+  responses: { 200: json(z.array(licenseKeyAnswer), 'A page of license keys.'), default: refusal },
+} as const
+
+export const revokeLicenseKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/license-keys/{id}/revoke',
+  summary: 'Revoke a license key; one minted offline holds where the server is not asked. Role: operator.',
+  request: { params: credentialPath('lk'), body: body(revocation, false) },
+  responses: { 200: json(licenseKeyAnswer, 'The key as it is now.'), default: refusal },
+} as const
+
+export const issueStaticJwtRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/jwt',
+  summary: 'Sign a license JWT to be handed out; it is shown once. Role: operator.',
+  request: { params: licensePath, body: body(newStaticJwt) },
+  responses: { 201: json(issuedStaticJwt, 'The license JWT.'), default: refusal },
+} as const
+
+export const listStaticJwtsRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/static-jwts',
+  summary: 'License JWTs that were handed out, newest first. Role: auditor.',
+  request: { query: credentialQuery },
+  responses: { 200: json(z.array(staticJwtAnswer), 'A page of license JWTs.'), default: refusal },
+} as const
+
+export const revokeStaticJwtRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/static-jwts/{id}/revoke',
+  summary: 'End a license JWT: it cannot be refreshed any more, and runs to its own end. Role: operator.',
+  request: { params: credentialPath('sjw'), body: body(staticJwtRevocation, false) },
+  responses: { 200: json(staticJwtAnswer, 'The license JWT as it is now.'), default: refusal },
+} as const

@@ -1,0 +1,89 @@
+// Path, method and schemas of the license routes of the admin API.
+import { z } from 'zod'
+import {
+  licenseAnswer,
+  licenseChange,
+  licensePath,
+  licenseQuery,
+  newLicense,
+  reinstatement,
+  renewal,
+  statusChange,
+} from './admin-licenses.schema.ts'
+import { body, json, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+const changed = { 200: json(licenseAnswer, 'The license as it is now.'), default: refusal }
+
+export const issueLicenseRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses',
+  summary: 'Issue a license. Role: operator.',
+  request: { body: body(newLicense) },
+  responses: { 201: json(licenseAnswer, 'The license.'), default: refusal },
+} as const
+
+export const listLicensesRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/licenses',
+  summary: 'Licenses, newest first. Role: auditor.',
+  request: { query: licenseQuery },
+  responses: { 200: json(z.array(licenseAnswer), 'A page of licenses.'), default: refusal },
+} as const
+
+export const getLicenseRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/licenses/{id}',
+  summary: 'One license. Role: auditor.',
+  request: { params: licensePath },
+  responses: { 200: json(licenseAnswer, 'The license.'), default: refusal },
+} as const
+
+export const changeLicenseRoute = {
+  ...common,
+  method: 'patch',
+  path: '/api/v1/admin/licenses/{id}',
+  summary:
+    'Change tier, dates, features, limits or seats; instances follow at their next refresh. Role: operator.',
+  request: { params: licensePath, body: body(licenseChange) },
+  responses: changed,
+} as const
+
+export const suspendLicenseRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/suspend',
+  summary: 'Take a license away until it is reinstated. Role: operator.',
+  request: { params: licensePath, body: body(statusChange) },
+  responses: changed,
+} as const
+
+export const reinstateLicenseRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/reinstate',
+  summary: 'Give a suspended license back. Role: operator.',
+  request: { params: licensePath, body: body(reinstatement, false) },
+  responses: changed,
+} as const
+
+export const revokeLicenseRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/revoke',
+  summary: 'Take a license away for good. Role: operator.',
+  request: { params: licensePath, body: body(statusChange) },
+  responses: changed,
+} as const
+
+export const renewLicenseRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/renew',
+  summary: 'Move the end of a license on. Role: operator.',
+  request: { params: licensePath, body: body(renewal) },
+  responses: changed,
+} as const

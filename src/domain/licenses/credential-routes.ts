@@ -1,0 +1,97 @@
+// API keys, license keys and static license JWTs over HTTP, for admins.
+import { createRoute } from '@hono/zod-openapi'
+import {
+  issueApiKeyRoute,
+  issueLicenseKeyRoute,
+  issueStaticJwtRoute,
+  listApiKeysRoute,
+  listLicenseKeysRoute,
+  listStaticJwtsRoute,
+  revokeApiKeyRoute,
+  revokeLicenseKeyRoute,
+  revokeStaticJwtRoute,
+} from '../../contract/admin-credentials.routes.ts'
+import { optionalBody } from '../optional-body.ts'
+import { linkNext } from '../paging.ts'
+import type { Context, Router } from '../routing.ts'
+import { issueApiKey } from './issue-api-key.ts'
+import { issueLicenseKey } from './issue-license-key.ts'
+import { issueStaticJwt } from './issue-static-jwt.ts'
+import {
+  getApiKey,
+  getLicenseKey,
+  getStaticJwt,
+  listApiKeys,
+  listLicenseKeys,
+  listStaticJwts,
+} from './list-credentials.ts'
+import { presentApiKey, presentLicenseKey, presentStaticJwt } from './present-credential.ts'
+import { revokeCredential } from './revoke-credential.ts'
+
+const nowOf = (c: Context): Date => c.get('ctx').clock.now()
+
+export function mountCredentialRoutes(app: Router): void {
+  mountApiKeyRoutes(app)
+  mountLicenseKeyRoutes(app)
+  mountStaticJwtRoutes(app)
+}
+
+function mountApiKeyRoutes(app: Router): void {
+  app.openapi(createRoute(issueApiKeyRoute), async (c) => {
+    const { row, secret } = await issueApiKey(c.get('ctx'), c.req.valid('json'))
+    return c.json({ ...presentApiKey(row, nowOf(c)), api_key: secret }, 201)
+  })
+  app.openapi(createRoute(listApiKeysRoute), async (c) => {
+    const page = await listApiKeys(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(
+      page.items.map((row) => presentApiKey(row, nowOf(c))),
+      200,
+    )
+  })
+  app.openapi(createRoute({ ...revokeApiKeyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    await revokeCredential(c.get('ctx'), 'api_key', id, c.req.valid('json'))
+    return c.json(presentApiKey(await getApiKey(c.get('ctx'), id), nowOf(c)), 200)
+  })
+}
+
+function mountLicenseKeyRoutes(app: Router): void {
+  app.openapi(createRoute(issueLicenseKeyRoute), async (c) => {
+    const { row, secret } = await issueLicenseKey(c.get('ctx'), c.req.valid('json'))
+    return c.json({ ...presentLicenseKey(row, nowOf(c)), license_key: secret }, 201)
+  })
+  app.openapi(createRoute(listLicenseKeysRoute), async (c) => {
+    const page = await listLicenseKeys(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(
+      page.items.map((row) => presentLicenseKey(row, nowOf(c))),
+      200,
+    )
+  })
+  app.openapi(createRoute({ ...revokeLicenseKeyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    await revokeCredential(c.get('ctx'), 'license_key', id, c.req.valid('json'))
+    return c.json(presentLicenseKey(await getLicenseKey(c.get('ctx'), id), nowOf(c)), 200)
+  })
+}
+
+function mountStaticJwtRoutes(app: Router): void {
+  app.openapi(createRoute(issueStaticJwtRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(await issueStaticJwt(c.get('ctx'), id, c.req.valid('json')), 201)
+  })
+  app.openapi(createRoute(listStaticJwtsRoute), async (c) => {
+    const page = await listStaticJwts(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(
+      page.items.map((row) => presentStaticJwt(row, nowOf(c))),
+      200,
+    )
+  })
+  app.openapi(createRoute({ ...revokeStaticJwtRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    await revokeCredential(c.get('ctx'), 'static_jwt', id, c.req.valid('json'))
+    return c.json(presentStaticJwt(await getStaticJwt(c.get('ctx'), id), nowOf(c)), 200)
+  })
+}

@@ -1,0 +1,83 @@
+// Signs a license JWT that an admin hands out. Only the fact that it exists is stored, never the token.
+import { eq } from 'drizzle-orm'
+import type { IssuedStaticJwt, NewStaticJwt } from '../../contract/admin-credentials.schema.ts'
+import type { Action } from '../../contract/claims.ts'
+import type { Transaction } from '../../db/client.ts'
+import { instances, staticJwts } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { instanceKey, publicId, uuidv7 } from '../../platform/ids.ts'
+import { fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { grantedRights } from '../tokens/granted-rights.ts'
+import { signLicenseJwt } from '../tokens/sign-grant.ts'
+import { holdLicense, standingToIssue } from './hold-license.ts'
+import { findLicense } from './license-facts.ts'
+
+/**
+ * For `life` seconds, at most to the end of the license's grace (T6). Bound to an instance, it obeys the action that
+ * is in force there (T3). It takes a seat when it is first refreshed.
+ * @throws Refusal `not_found`, `conflict` while the license is not in force or the instance is killed.
+ */
+export async function issueStaticJwt(
+  ctx: Ctx,
+  license_id: string,
+  input: NewStaticJwt,
+): Promise<IssuedStaticJwt> {
+  requireRole(ctx, 'operator')
+  const now = ctx.clock.now()
+  const licenseId = uuidOf('lic', license_id, 'license')
+  const rowId = uuidv7(now, ctx.random)
+  const id = publicId('sjw', rowId)
+  const { instance_id: instanceId, life, name, refreshable } = input
+  const lease = await transaction(ctx.db, async (tx) => {
+    // The instance's row first, as every session locks them: two orders would deadlock.
+    const { productCode } = (await findLicense(tx, licenseId)) ?? notFound('license')
+    const bound = instanceId === undefined ? null : instanceKey(productCode, instanceId)
+    const action = bound === null ? 'none' : await actionInForce(tx, bound)
+    const license = await holdLicense(tx, licenseId)
+    const standing = standingToIssue(license, life, now)
+    const expiresAt = fromUnixSeconds(standing.exp)
+    await tx.insert(staticJwts).values({
+      id: rowId,
+      licenseId,
+      name,
+      refreshable,
+      boundInstanceKey: bound,
+      expiresAt,
+      endSessions: false,
+      createdAt: now,
+    })
+    await recordChange(tx, ctx, {
+      action: 'static_jwt.issue',
+      subject: id,
+      event: 'license.changed',
+      details: { license_id, name, refreshable, instance_id: instanceId, expires_at: rfc3339(expiresAt) },
+      scope: { productId: license.productId, licenseId },
+    })
+    return { license, rights: grantedRights(license, action), exp: standing.exp, inGrace: standing.inGrace }
+  })
+  const { jwt } = await signLicenseJwt(ctx, {
+    ...lease,
+    ...(instanceId === undefined ? {} : { instanceId }),
+    credential: id,
+    id,
+    refreshable,
+  })
+  return { id, jwt, expires_at: rfc3339(fromUnixSeconds(lease.exp)) }
+}
+
+/** @throws Refusal `conflict` while the instance is killed. */
+async function actionInForce(tx: Transaction, key: string): Promise<Action> {
+  const [known] = await tx
+    .select({ action: instances.action })
+    .from(instances)
+    .where(eq(instances.instanceKey, key))
+    .for('share')
+  if (known?.action !== 'kill') return known?.action ?? 'none'
+  throw new Refusal('conflict', 'The instance is killed: nothing is issued to it.', {
+    facts: { reason: 'instance_killed', instance: publicId('ins', key) },
+    fix: 'Clear the action of the instance first.',
+  })
+}

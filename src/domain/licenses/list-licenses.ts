@@ -1,0 +1,52 @@
+// Reads licenses for an admin: one, or pages of them.
+import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
+import type { LicenseQuery } from '../../contract/admin-licenses.schema.ts'
+import { licenses, products, tiers } from '../../db/schema/index.ts'
+import { parsePublicId } from '../../platform/ids.ts'
+import { parseRfc3339 } from '../../platform/time.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type LicenseView, viewLicense, viewLicenses } from './license-view.ts'
+
+/** @throws Refusal `not_found` */
+export async function getLicense(ctx: Ctx, id: string): Promise<LicenseView> {
+  requireRole(ctx, 'auditor')
+  return viewLicense(ctx.db, uuidOf('lic', id, 'license'), ctx.clock.now())
+}
+
+/** Newest first. A filter that nothing meets is an empty page, an unknown product or customer included. */
+export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<LicenseView>> {
+  requireRole(ctx, 'auditor')
+  const now = ctx.clock.now()
+  const { after, customer, expiring_before: before } = query
+  const where = and(
+    after === undefined ? undefined : lt(licenses.id, decodeCursor(after, UUID_PART)[0]),
+    customer === undefined
+      ? undefined
+      : eq(licenses.customerId, parsePublicId('cus', customer) ?? notFound('customer')),
+    query.product === undefined ? undefined : eq(products.code, query.product),
+    query.status === undefined ? undefined : hasStatus(query.status, now),
+    before === undefined ? undefined : lt(licenses.expiresAt, parseRfc3339(before)),
+  )
+  const rows = await viewLicenses(ctx.db, where, now, query.limit + 1)
+  return pageOf(rows, query.limit, (row) => [row.id])
+}
+
+/** The same boundary as standingOf: whole seconds, through the last one of the grace (T6). */
+const expiredAt = (now: Date): SQL => sql`(
+  ${licenses.expiresAt} is not null and date_trunc('second', ${licenses.expiresAt})
+    + coalesce(${licenses.graceDays}, ${tiers.graceDays}) * interval '86400 seconds'
+    < date_trunc('second', ${now.toISOString()}::timestamptz))`
+
+function hasStatus(status: NonNullable<LicenseQuery['status']>, now: Date): SQL | undefined {
+  switch (status) {
+    case 'suspended':
+    case 'revoked':
+      return eq(licenses.status, status)
+    case 'active':
+      return and(eq(licenses.status, 'active'), sql`not ${expiredAt(now)}`)
+    case 'expired':
+      return and(eq(licenses.status, 'active'), expiredAt(now))
+  }
+}

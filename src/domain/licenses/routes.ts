@@ -1,0 +1,65 @@
+// Licenses over HTTP, for admins.
+import { createRoute } from '@hono/zod-openapi'
+import {
+  changeLicenseRoute,
+  getLicenseRoute,
+  issueLicenseRoute,
+  listLicensesRoute,
+  reinstateLicenseRoute,
+  renewLicenseRoute,
+  revokeLicenseRoute,
+  suspendLicenseRoute,
+} from '../../contract/admin-licenses.routes.ts'
+import { optionalBody } from '../optional-body.ts'
+import { linkNext } from '../paging.ts'
+import type { Context, Router } from '../routing.ts'
+import { changeLicense } from './change-license.ts'
+import { mountCredentialRoutes } from './credential-routes.ts'
+import { issueLicense } from './issue-license.ts'
+import type { LicenseView } from './license-view.ts'
+import { getLicense, listLicenses } from './list-licenses.ts'
+import { presentLicense } from './present.ts'
+import { reinstateLicense } from './reinstate-license.ts'
+import { renewLicense } from './renew-license.ts'
+import { revokeLicense } from './revoke-license.ts'
+import { suspendLicense } from './suspend-license.ts'
+
+export function mountLicenseRoutes(app: Router): void {
+  app.openapi(createRoute(issueLicenseRoute), async (c) => {
+    return c.json(shown(c, await issueLicense(c.get('ctx'), c.req.valid('json'))), 201)
+  })
+  app.openapi(createRoute(listLicensesRoute), async (c) => {
+    const page = await listLicenses(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(
+      page.items.map((license) => shown(c, license)),
+      200,
+    )
+  })
+  app.openapi(createRoute(getLicenseRoute), async (c) => {
+    return c.json(shown(c, await getLicense(c.get('ctx'), c.req.valid('param').id)), 200)
+  })
+  app.openapi(createRoute(changeLicenseRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await changeLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute(suspendLicenseRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await suspendLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute({ ...reinstateLicenseRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await reinstateLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute(revokeLicenseRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await revokeLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute(renewLicenseRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await renewLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  mountCredentialRoutes(app)
+}
+
+const shown = (c: Context, license: LicenseView) => presentLicense(license, c.get('ctx').clock.now())
