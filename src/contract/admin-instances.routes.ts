@@ -1,0 +1,58 @@
+// Path, method and schemas of the instance routes of the admin API.
+import { z } from 'zod'
+import {
+  actionOrder,
+  instanceAnswer,
+  instancePath,
+  instanceQuery,
+  seatPath,
+} from './admin-instances.schema.ts'
+import { body, json, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+const changed = { 200: json(instanceAnswer, 'The instance as it is now.'), default: refusal }
+
+export const listInstancesRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/instances',
+  summary: 'Instances, newest first. Role: auditor.',
+  request: { query: instanceQuery },
+  responses: { 200: json(z.array(instanceAnswer), 'A page of instances.'), default: refusal },
+} as const
+
+export const getInstanceRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/instances/{id}',
+  summary: 'One instance. Role: auditor.',
+  request: { params: instancePath },
+  responses: { 200: json(instanceAnswer, 'The instance.'), default: refusal },
+} as const
+
+export const setActionRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/instances/{id}/action',
+  summary: 'Kill or downgrade an instance, or clear that with none. Role: operator.',
+  request: { params: instancePath, body: body(actionOrder) },
+  responses: changed,
+} as const
+
+export const resetTokenRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/instances/{id}/reset-token',
+  summary: 'Forget who the instance is: the next proof of a license gets a new token. Role: operator.',
+  request: { params: instancePath },
+  responses: changed,
+} as const
+
+export const releaseSeatRoute = {
+  ...common,
+  method: 'delete',
+  path: '/api/v1/admin/instances/{id}/seats/{license_id}',
+  summary: 'End the seat that the instance holds of a license. Role: operator.',
+  request: { params: seatPath },
+  responses: changed,
+} as const

@@ -1,0 +1,47 @@
+// Instances over HTTP, for admins.
+import { createRoute } from '@hono/zod-openapi'
+import {
+  getInstanceRoute,
+  listInstancesRoute,
+  releaseSeatRoute,
+  resetTokenRoute,
+  setActionRoute,
+} from '../../contract/admin-instances.routes.ts'
+import { linkNext } from '../paging.ts'
+import type { Context, Router } from '../routing.ts'
+import type { InstanceView } from './instance-view.ts'
+import { getInstance, listInstances } from './list-instances.ts'
+import { presentInstance } from './present-instance.ts'
+import { releaseSeat } from './release-seat.ts'
+import { resetInstanceToken } from './reset-instance-token.ts'
+import { setAction } from './set-action.ts'
+
+export function mountInstanceAdminRoutes(app: Router): void {
+  app.openapi(createRoute(listInstancesRoute), async (c) => {
+    const page = await listInstances(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(
+      page.items.map((row) => shown(c, row)),
+      200,
+    )
+  })
+  app.openapi(createRoute(getInstanceRoute), async (c) => {
+    return c.json(shown(c, await getInstance(c.get('ctx'), c.req.valid('param').id)), 200)
+  })
+  app.openapi(createRoute(setActionRoute), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(shown(c, await setAction(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute(resetTokenRoute), async (c) => {
+    return c.json(shown(c, await resetInstanceToken(c.get('ctx'), c.req.valid('param').id)), 200)
+  })
+  app.openapi(createRoute(releaseSeatRoute), async (c) => {
+    const { id, license_id } = c.req.valid('param')
+    return c.json(shown(c, await releaseSeat(c.get('ctx'), id, license_id)), 200)
+  })
+}
+
+function shown(c: Context, row: InstanceView) {
+  const { settings, clock } = c.get('ctx')
+  return presentInstance(row, settings.staleAfter, clock.now())
+}

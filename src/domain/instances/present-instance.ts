@@ -1,0 +1,43 @@
+// Instances as the admin API shows them. The token's hash and the refresh chain stay inside.
+import type { InstanceAnswer } from '../../contract/admin-instances.schema.ts'
+import { publicId } from '../../platform/ids.ts'
+import { addSeconds, rfc3339 } from '../../platform/time.ts'
+import type { InstanceView } from './instance-view.ts'
+
+const time = (date: Date | null): string | null => (date === null ? null : rfc3339(date))
+
+/** `staleAfter` in seconds: silent for so long, and not deactivated, is stale. */
+export function presentInstance(row: InstanceView, staleAfter: number, now: Date): InstanceAnswer {
+  return {
+    id: publicId('ins', row.instanceKey),
+    instance_id: row.instanceId,
+    product: row.productCode,
+    hostname: row.hostname,
+    version: row.version,
+    os: row.os,
+    arch: row.arch,
+    fingerprint: row.fingerprint,
+    reported_tier: row.reportedTier,
+    tier: row.grantedTier,
+    licenses: row.licenseIds.map((id) => publicId('lic', id)),
+    has_valid_entitlement: row.hasValidEntitlement,
+    entitlement_mismatch_at: time(row.entitlementMismatchAt),
+    action: {
+      action: row.action,
+      reason: row.actionReason,
+      seq: row.actionSeq,
+      set_at: time(row.actionSetAt),
+      delivered_at: time(row.actionDeliveredAt),
+      acknowledged_at: time(row.actionAcknowledgedAt),
+    },
+    first_seen_at: rfc3339(row.firstSeenAt),
+    last_seen_at: rfc3339(row.lastSeenAt),
+    deactivated_at: time(row.deactivatedAt),
+    stale: row.deactivatedAt === null && row.lastSeenAt <= addSeconds(now, -staleAfter),
+    proof: row.proof,
+    verified: row.proof !== 'none',
+    metrics: row.metrics,
+    feature_usage: row.featureUsage,
+    integrity_hash: row.integrityHash,
+  }
+}

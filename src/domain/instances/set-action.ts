@@ -1,0 +1,52 @@
+// Orders an instance to stop or to step down, or clears that. It is delivered until cleared (T3, T11).
+import { and, eq, ne, sql } from 'drizzle-orm'
+import type { ActionOrder } from '../../contract/admin-instances.schema.ts'
+import { instances } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { type InstanceView, viewInstance } from './instance-view.ts'
+
+/**
+ * The number rises past every one that a client may remember, through a restore of the database too (T12). The
+ * action that is already set changes nothing. @throws Refusal `not_found`
+ */
+export async function setAction(
+  ctx: Ctx,
+  id: string,
+  { action, reason }: ActionOrder,
+): Promise<InstanceView> {
+  requireRole(ctx, 'operator')
+  const key = uuidOf('ins', id, 'instance')
+  const now = ctx.clock.now()
+  return transaction(ctx.db, async (tx) => {
+    const [changed] = await tx
+      .update(instances)
+      .set({
+        action,
+        actionReason: action === 'none' ? null : (reason ?? null),
+        actionSeq: sql`greatest(${instances.actionSeq} + 1, ${now.getTime()}::bigint)`,
+        actionSetAt: now,
+        actionDeliveredAt: null,
+        actionAcknowledgedAt: null,
+      })
+      .where(and(eq(instances.instanceKey, key), ne(instances.action, action)))
+      .returning({
+        productId: instances.productId,
+        instanceId: instances.instanceId,
+        seq: instances.actionSeq,
+      })
+    const view = await viewInstance(tx, key, now)
+    if (!changed) return view
+    await recordChange(tx, ctx, {
+      action: 'instance.action',
+      subject: id,
+      event: 'action.changed',
+      reason,
+      details: { action, seq: changed.seq, product: view.productCode, instance_id: changed.instanceId },
+      scope: { productId: changed.productId, instanceKey: key },
+    })
+    return view
+  })
+}
