@@ -1,4 +1,5 @@
 // The finding that two copies of an instance are running (T5). Accuses, refuses nothing (T11).
+import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { Ctx } from '../context.ts'
 import type { CloneEvidence } from '../instances/clone-rule.ts'
@@ -18,7 +19,7 @@ export async function recordClone(
       instanceKey: row.instanceKey,
       productId: row.productId,
       type: 'instance_cloned',
-      severity: 'high',
+      severity: ANOMALY_SEVERITY.instance_cloned,
       count: 1,
       firstSeenAt: now,
       lastSeenAt: now,

@@ -1,0 +1,24 @@
+// Path, method and schemas of the anomaly routes of the admin API.
+import { z } from 'zod'
+import { anomalyAnswer, anomalyPath, anomalyQuery, resolution } from './admin-anomalies.schema.ts'
+import { body, json, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+
+export const listAnomaliesRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/anomalies',
+  summary: 'Anomalies, newest first; open ones unless asked otherwise. Role: auditor.',
+  request: { query: anomalyQuery },
+  responses: { 200: json(z.array(anomalyAnswer), 'A page of anomalies.'), default: refusal },
+} as const
+
+export const resolveAnomalyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/anomalies/{id}/resolve',
+  summary: 'Close an anomaly; the next sighting opens a new one. Role: support.',
+  request: { params: anomalyPath, body: body(resolution, false) },
+  responses: { 200: json(anomalyAnswer, 'The anomaly as it is now.'), default: refusal },
+} as const

@@ -1,0 +1,58 @@
+// Reads anomalies for an admin: one, or pages of them.
+import { and, eq, getTableColumns, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import type { AnomalyQuery } from '../../contract/admin-anomalies.schema.ts'
+import type { Executor } from '../../db/client.ts'
+import { anomalies, instances, products } from '../../db/schema/index.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+
+export type AnomalyView = Awaited<ReturnType<typeof viewAnomalies>>[number]
+
+/** Newest first, by when they were opened. A filter that nothing meets is an empty page. */
+export async function listAnomalies(ctx: Ctx, query: AnomalyQuery): Promise<Page<AnomalyView>> {
+  requireRole(ctx, 'auditor')
+  const { after, type, severity, product, instance, state } = query
+  const where = and(
+    after === undefined ? undefined : lt(anomalies.id, decodeCursor(after, UUID_PART)[0]),
+    type === undefined ? undefined : eq(anomalies.type, type),
+    severity === undefined ? undefined : eq(anomalies.severity, severity),
+    product === undefined ? undefined : eq(products.code, product),
+    instance === undefined ? undefined : eq(anomalies.instanceKey, uuidOf('ins', instance, 'instance')),
+    inState(state),
+  )
+  const rows = await viewAnomalies(ctx.db, where, query.limit + 1)
+  return pageOf(rows, query.limit, (row) => [row.id])
+}
+
+/** @throws Refusal `not_found` */
+export async function viewAnomaly(db: Executor, id: string): Promise<AnomalyView> {
+  const [found] = await viewAnomalies(db, eq(anomalies.id, id), 1)
+  return found ?? notFound('anomaly')
+}
+
+function viewAnomalies(db: Executor, where: SQL | undefined, most: number) {
+  return db
+    .select({
+      ...getTableColumns(anomalies),
+      productCode: products.code,
+      instanceId: instances.instanceId,
+    })
+    .from(anomalies)
+    .innerJoin(products, eq(products.id, anomalies.productId))
+    .leftJoin(instances, eq(instances.instanceKey, anomalies.instanceKey))
+    .where(where)
+    .orderBy(sql`${anomalies.id} desc nulls last`)
+    .limit(most)
+}
+
+function inState(state: AnomalyQuery['state']): SQL | undefined {
+  switch (state) {
+    case 'open':
+      return isNull(anomalies.resolvedAt)
+    case 'resolved':
+      return isNotNull(anomalies.resolvedAt)
+    case 'all':
+      return undefined
+  }
+}

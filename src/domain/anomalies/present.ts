@@ -1,0 +1,22 @@
+// Anomalies as the admin API shows them.
+import type { AnomalyAnswer } from '../../contract/admin-anomalies.schema.ts'
+import { publicId } from '../../platform/ids.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import type { AnomalyView } from './list-anomalies.ts'
+
+export const presentAnomaly = (row: AnomalyView): AnomalyAnswer => ({
+  id: publicId('ano', row.id),
+  instance: { id: publicId('ins', row.instanceKey), instance_id: row.instanceId },
+  product: row.productCode,
+  type: row.type,
+  severity: row.severity,
+  count: row.count,
+  first_seen_at: rfc3339(row.firstSeenAt),
+  last_seen_at: rfc3339(row.lastSeenAt),
+  evidence: row.evidence,
+  proof: row.proof,
+  verified: row.proof !== 'none',
+  resolved_at: row.resolvedAt === null ? null : rfc3339(row.resolvedAt),
+  resolved_by: row.resolvedBy,
+  note: row.note,
+})

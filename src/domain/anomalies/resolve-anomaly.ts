@@ -1,0 +1,35 @@
+// Closes an anomaly. It says nothing about the next sighting, which opens a new one.
+import { and, eq, isNull } from 'drizzle-orm'
+import { anomalies } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
+
+/** One that is resolved stays as it is, its note included. @throws Refusal `not_found` */
+export async function resolveAnomaly(
+  ctx: Ctx,
+  id: string,
+  { note }: { note?: string | undefined },
+): Promise<AnomalyView> {
+  requireRole(ctx, 'support')
+  const uuid = uuidOf('ano', id, 'anomaly')
+  return transaction(ctx.db, async (tx) => {
+    const [resolved] = await tx
+      .update(anomalies)
+      .set({ resolvedAt: ctx.clock.now(), resolvedBy: ctx.actor.id, note: note ?? null })
+      .where(and(eq(anomalies.id, uuid), isNull(anomalies.resolvedAt)))
+      .returning({ type: anomalies.type })
+    const view = await viewAnomaly(tx, uuid)
+    if (!resolved) return view
+    await recordChange(tx, ctx, {
+      action: 'anomaly.resolve',
+      subject: id,
+      event: 'instance.changed',
+      details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },
+      scope: { productId: view.productId, instanceKey: view.instanceKey },
+    })
+    return view
+  })
+}

@@ -1,0 +1,21 @@
+// Anomalies over HTTP, for admins.
+import { createRoute } from '@hono/zod-openapi'
+import { listAnomaliesRoute, resolveAnomalyRoute } from '../../contract/admin-anomalies.routes.ts'
+import { optionalBody } from '../optional-body.ts'
+import { linkNext } from '../paging.ts'
+import type { Router } from '../routing.ts'
+import { listAnomalies } from './list-anomalies.ts'
+import { presentAnomaly } from './present.ts'
+import { resolveAnomaly } from './resolve-anomaly.ts'
+
+export function mountAnomalyRoutes(app: Router): void {
+  app.openapi(createRoute(listAnomaliesRoute), async (c) => {
+    const page = await listAnomalies(c.get('ctx'), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(page.items.map(presentAnomaly), 200)
+  })
+  app.openapi(createRoute({ ...resolveAnomalyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(presentAnomaly(await resolveAnomaly(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+}
