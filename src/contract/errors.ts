@@ -42,6 +42,7 @@ export const ERRORS = {
   invalid_request: [422, 'Request not valid'],
   not_found: [404, 'Not found'],
   conflict: [409, 'Conflict'],
+  confirmation_required: [409, 'Confirmation required'],
   body_too_large: [413, 'Body too large'],
   unsupported_media_type: [415, 'Content type not supported'],
   rate_limited: [429, 'Too many requests'],

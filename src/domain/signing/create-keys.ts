@@ -6,6 +6,7 @@ import { generateKeyPair } from '../../mint/keys.ts'
 import { seal } from '../../platform/seal.ts'
 import type { Ctx } from '../context.ts'
 import { sealName } from './keyring.ts'
+import { checkMasterKey } from './server-secrets.ts'
 
 /** Inserts a new key that signs from `notBefore` on; returns its kid. */
 export async function createSigningKey(
@@ -15,6 +16,7 @@ export async function createSigningKey(
   use: KeyUse,
   notBefore: Date,
 ): Promise<string> {
+  await checkMasterKey(tx, ctx.masterKey)
   const pair = await generateKeyPair()
   await tx.insert(signingKeys).values({
     kid: pair.kid,

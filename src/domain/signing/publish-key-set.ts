@@ -40,6 +40,17 @@ export async function draftKeySet(db: Executor, now: Date): Promise<KeySetKey[]>
 
 export const keySetDigest = (keys: readonly KeySetKey[]): string => sha256Hex(JSON.stringify(keys))
 
+/** Until commit, nobody else signs or takes in a key set. Taken before the events' lock, never after it. */
+export async function lockKeySets(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${KEY_SET_LOCK})`)
+}
+
+/** Whether `newest` says what a set signed now would say, and is in the first half of its life. */
+export function isCurrent(newest: KeySetRow | null, keys: readonly KeySetKey[], now: Date): boolean {
+  if (newest === null || newest.digest !== keySetDigest(keys)) return false
+  return unixSeconds(newest.expiresAt) - unixSeconds(now) > RENEW_BELOW
+}
+
 /** The next number: seconds, so that it rises past a restored database too (T12). */
 export const nextKeySetNumber = (newest: KeySetRow | null, now: Date): number =>
   Math.max((newest?.number ?? 0) + 1, unixSeconds(now))
@@ -50,14 +61,13 @@ export const nextKeySetNumber = (newest: KeySetRow | null, now: Date): number =>
  */
 export async function publishKeySet(tx: Transaction, ctx: Ctx): Promise<number | null> {
   if (!ctx.rootKey) return null
-  await tx.execute(sql`select pg_advisory_xact_lock(${KEY_SET_LOCK})`)
+  await lockKeySets(tx)
   const now = ctx.clock.now()
   const newest = await newestKeySet(tx)
   const keys = await draftKeySet(tx, now)
+  if (newest !== null && isCurrent(newest, keys, now)) return newest.number
   const digest = keySetDigest(keys)
   const iat = unixSeconds(now)
-  const young = newest !== null && unixSeconds(newest.expiresAt) - iat > RENEW_BELOW
-  if (young && newest.digest === digest) return newest.number
   const number = nextKeySetNumber(newest, now)
   const exp = iat + KEY_SET_LIFE
   const jws = await signJws(ctx.rootKey, KEY_SET_TYP, { iss: ctx.settings.issuer, number, iat, exp, keys })

@@ -1,7 +1,7 @@
 // The server's own secrets, sealed under the master key in the database: today the pepper. Hands out plain bytes and
 // keeps nothing.
 import { eq, sql } from 'drizzle-orm'
-import type { Executor } from '../../db/client.ts'
+import type { Executor, Transaction } from '../../db/client.ts'
 import { serverSecrets } from '../../db/schema/index.ts'
 import type { RandomBytes } from '../../platform/random.ts'
 import { open, seal } from '../../platform/seal.ts'
@@ -12,6 +12,19 @@ const PEPPER_BYTES = 32
 
 /** What binds a sealed secret to its row, so that rows cannot be swapped. */
 export const secretSealName = (name: string): string => JSON.stringify(['server-secret', name])
+
+/**
+ * Stops unless this process has the master key that the database is sealed under now, and keeps it so until commit:
+ * what a process sealed under a master key that was rotated meanwhile, nobody could open.
+ */
+export async function checkMasterKey(tx: Transaction, masterKey: Uint8Array): Promise<void> {
+  const [pepper] = await tx.select().from(serverSecrets).where(eq(serverSecrets.name, PEPPER)).for('share')
+  if (!pepper || open(masterKey, secretSealName(PEPPER), pepper.sealed)) return
+  throw new StartError(
+    'The master key of this database was rotated while this process was running.',
+    'Start it again with the new LEASEHOLD_MASTER_KEY.',
+  )
+}
 
 /**
  * The pepper under which every credential is hashed; made on first use, once for all processes. It is never made
