@@ -1,0 +1,111 @@
+// The server process from start to stop. Each part lives in its own file; this one owns their order.
+import { readFile } from 'node:fs/promises'
+import postgres from 'postgres'
+import type { Settings } from '../config/settings.ts'
+import { connectDatabase } from '../db/client.ts'
+import { migrate } from '../db/migrate.ts'
+import { ensurePartitions } from '../db/partitions.ts'
+import { databaseWatchdog } from '../db/watchdog.ts'
+import { clockGuard } from '../domain/signing/clock-guard.ts'
+import { measureSkew } from '../domain/signing/measure-skew.ts'
+import { createApp } from '../http/app.ts'
+import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { startBackground } from './background.ts'
+import { banner } from './banner.ts'
+import { closing } from './closing.ts'
+import { drain } from './drain.ts'
+import { firstRun } from './first-run/first-run.ts'
+import { listen } from './listen.ts'
+import { serverMetrics } from './metrics.ts'
+import { openPostgres } from './open-postgres.ts'
+import { openServices } from './open-services.ts'
+import { openOwnKeys } from './own-keys.ts'
+import { readinessCheck } from './readiness.ts'
+import { stopRequests } from './stop-requests.ts'
+import { peerAddress, trustedProxies } from './trusted-proxies.ts'
+
+/** Runs the server until it is told to stop; returns the exit code. @throws StartError when it cannot start. */
+export async function runServer(settings: Settings, log: Logger): Promise<number> {
+  const began = systemClock.monotonic()
+  let abandon = () => {}
+  const stop = stopRequests(log, () => abandon())
+  const opened = closing(log)
+  try {
+    const database = await openPostgres(settings, log)
+    const { embedded } = database
+    if (embedded) {
+      opened.add('embedded database', embedded.stop)
+      abandon = () => process.kill(embedded.pid, 'SIGINT')
+      void embedded.died.then((why) => stop.fail(new Error(why), 'the embedded database ended: stopping'))
+    }
+    await migrate(database.url)
+    const connection = connectDatabase(database.url, { poolSize: settings.poolSize })
+    opened.add('database connections', connection.close)
+    const watchdog = databaseWatchdog(probe(database.url))
+    opened.add('database probe', watchdog.close)
+
+    const guard = clockGuard()
+    guard.measured(await measureSkew(connection.db, systemClock))
+    const keys = await openOwnKeys(connection.db, database.dataDir, settings)
+    const services = await openServices(connection.db, settings, keys, log, guard)
+    await ensurePartitions(connection.db, systemClock.now())
+    const first = await firstRun(services, {
+      dataDir: database.dataDir,
+      demo: settings.demo,
+      embedded: embedded !== null,
+    })
+
+    const version = await packageVersion()
+    const isStopping = stop.isRequested
+    const { metrics, metricsText } = serverMetrics({
+      services,
+      watchdog,
+      version,
+      poolSize: settings.poolSize,
+    })
+    const app = createApp({
+      services,
+      metrics,
+      metricsText,
+      readiness: await readinessCheck({ services, watchdog, guard, isStopping }),
+      guard: watchdog.guard,
+      peerAddress,
+      isTrustedProxy: trustedProxies(settings.trustedProxies),
+      rateLimit: settings.rateLimit ? tokenBuckets(systemClock, settings.rateLimit.perMinute) : unlimited,
+      isStopping,
+    })
+    if (stop.isRequested()) return await stop.requested
+    const listener = await listen(app.fetch, settings)
+    const background = startBackground(services, guard, settings)
+    opened.add('requests and jobs', () => drain(listener, background, log))
+
+    const seconds = (systemClock.monotonic() - began) / 1000
+    const { host } = settings
+    const { port } = listener
+    const facts = { version, host, port, database: database.place, dataDir: database.dataDir }
+    log.info({ host, port, version, seconds }, 'listening')
+    process.stderr.write(banner({ ...facts, firstRun: first, seconds }))
+    return await stop.requested
+  } finally {
+    await opened.run()
+  }
+}
+
+/** One connection apart from the pool: a busy pool is no dead database. */
+function probe(url: string): postgres.Sql {
+  return postgres(url, {
+    max: 1,
+    fetch_types: false,
+    connect_timeout: 2,
+    backoff: () => 0.25,
+    onnotice: () => {},
+    connection: { application_name: 'leasehold probe' },
+  })
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
