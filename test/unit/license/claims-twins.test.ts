@@ -101,6 +101,70 @@ const value = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
 )
 
+/** Values at the two sides of each bound, tried in every member. */
+const EDGES: unknown[] = [
+  ...[
+    '',
+    'x',
+    'a\0b',
+    '\ud800',
+    '\udc00x',
+    '😀',
+    'a'.repeat(255),
+    'a'.repeat(256),
+    'a'.repeat(2048),
+    'a'.repeat(2049),
+  ],
+  ...[
+    'b'.repeat(15),
+    'b'.repeat(16),
+    'b'.repeat(64),
+    'b'.repeat(65),
+    '0'.repeat(31),
+    '0'.repeat(32),
+    '0'.repeat(33),
+  ],
+  ...[...DIRECTIVE_STATUSES, ...ACTIONS, ...KEY_USES, ...KEY_STATUSES, 'ACTIVE', true, false, null, [], {}],
+  ...[-2, -1, 0, 1, 0.5, 36_500, 36_501, LAST_SECOND, LAST_SECOND + 1, 2 ** 53 - 1, 2 ** 53, 1e308],
+  ...[
+    NOW - 1,
+    NOW,
+    NOW + 1,
+    NOW + 300,
+    NOW + 301,
+    NOW + 86_400,
+    NOW + 86_401,
+    NOW + 34_560_000,
+    NOW + 34_560_001,
+  ],
+  ...[
+    ['a'],
+    ['a', ''],
+    ['a', 1],
+    ['a'.repeat(255)],
+    ['a'.repeat(256)],
+    [[]],
+    [{}],
+    [null],
+    [keys[0], keys[0]],
+  ],
+  ...[
+    'a',
+    'A',
+    '_a',
+    '1a',
+    'a.b-c_D',
+    'a b',
+    '',
+    'constructor',
+    'é',
+    'a\n',
+    'a'.repeat(64),
+    'a'.repeat(65),
+  ].map((name) => ({ [name]: 1 })),
+  ...[-2, -1, 0, 0.5, 2 ** 53 - 1, 2 ** 53, null, '1', true].map((limit) => ({ max_users: limit })),
+]
+
 const anyName = [
   'limits',
   'quotas',
@@ -145,6 +209,16 @@ describe.each(TWINS)('the reader and the schema of a $name', (twins) => {
     )
     expect(verdicts).toContain(true)
     expect(verdicts).toContain(false)
+  })
+
+  test('agree on each edge value in each member, and on each member left out', () => {
+    for (const name of [...Object.keys(twins.sample), ...anyName]) {
+      verdict(twins, samples.without(twins.sample, name))
+      for (const edge of EDGES) {
+        verdict(twins, { ...twins.sample, [name]: edge })
+        verdict(twins, { ...samples.without(twins.sample, 'limits'), [name]: edge })
+      }
+    }
   })
 
   test('agree on any JSON object', () => {

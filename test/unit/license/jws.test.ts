@@ -179,6 +179,9 @@ describe('a key', () => {
     const jws = await trust(pair, { use: 'jws' })
     expect(() => trustKeys([jws, { ...jws, product: 'other' }])).toThrow(RangeError)
     expect(() => trustKeys([jws, { ...jws, kid: 'other', use: 'raw' }])).toThrow(RangeError)
+    const sameName = { ...(await trust(foreign, { use: 'jws' })), kid: jws.kid }
+    expect(() => trustKeys([jws, sameName])).toThrow(RangeError)
+    expect(trustKeys([jws, { ...sameName, kid: 'other' }]).size).toBe(2)
   })
 })
 
