@@ -58,7 +58,7 @@ async function openByKey(
       seat: { kind: key.retired ? 'hold' : mode },
       instanceToken,
       boundJwt: bearer?.kind === 'jwt',
-      wantsToken: bearer === null,
+      tokenWish: bearer === null ? 'wanted' : 'keep',
       chain: body,
     }),
   )

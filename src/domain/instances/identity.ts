@@ -20,14 +20,18 @@ export interface PresentedProof {
 
 export type IdentityVerdict =
   /** `issueToken`: this answer carries a new instance token, and the old one dies. */
-  { ok: true; issueToken: boolean } | { ok: false; reason: 'instance_id_taken' | 'instance_token_required' }
+  { ok: true; issueToken: boolean } | { ok: false; reason: 'instance_id_taken' }
 
-/** What the request wants: `token` when its caller has shown that it holds no instance token. */
 export interface IdentityWish {
   auth: InstanceAuth
-  /** Register and activate without an instance token ask for one; an exchange does not. */
-  wantsToken: boolean
+  token: TokenWish
 }
+
+/**
+ * `wanted`: register and activate without an instance token ask for one. `if_unused`: an exchange replaces a token
+ * that was never presented, for its first answer may have been lost. `keep`: a refresh leaves it alone.
+ */
+export type TokenWish = 'wanted' | 'if_unused' | 'keep'
 
 /**
  * A new instance gets a token. One that was never proven passes to any proof of a license. A proven one answers only
@@ -45,10 +49,14 @@ export function judgeIdentity(
   if (proof.licenseId !== null) {
     if (known.provenLicenseId === null) return { ok: true, issueToken: true }
     const own = known.provenLicenseId === proof.licenseId || known.seatLicenseIds.includes(proof.licenseId)
-    if (own) return { ok: true, issueToken: replaceable || (wish.wantsToken && wish.auth === 'token') }
+    if (own) return { ok: true, issueToken: mayReplace(wish, replaceable) }
     return wish.auth === 'open' ? { ok: true, issueToken: false } : { ok: false, reason: 'instance_id_taken' }
   }
-  if (wish.wantsToken && known.provenLicenseId === null && replaceable) return { ok: true, issueToken: true }
-  if (wish.auth === 'open') return { ok: true, issueToken: false }
-  return { ok: false, reason: wish.wantsToken ? 'instance_id_taken' : 'instance_token_required' }
+  if (known.provenLicenseId === null && replaceable) return { ok: true, issueToken: wish.token === 'wanted' }
+  return wish.auth === 'open' ? { ok: true, issueToken: false } : { ok: false, reason: 'instance_id_taken' }
+}
+
+function mayReplace({ auth, token }: IdentityWish, unused: boolean): boolean {
+  if (token === 'keep') return false
+  return unused || (token === 'wanted' && auth === 'token')
 }

@@ -63,7 +63,7 @@ export async function registerInstance(
             seatLicenseIds: seats.map((seat) => seat.licenseId),
           },
       { instance: given.proof === 'instance', licenseId: given.licenseId },
-      { auth: product.instanceAuth, wantsToken: true },
+      { auth: product.instanceAuth, token: 'wanted' },
     )
     if (!verdict.ok) throw instanceIdTaken()
     const token = verdict.issueToken ? mintCredential('instance_token', ctx.random).secret : undefined

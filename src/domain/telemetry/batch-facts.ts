@@ -1,5 +1,6 @@
 // Reads what a batch of reports is judged by, in a constant number of statements whatever the batch's size.
-import { and, eq, gt, sql } from 'drizzle-orm'
+import { and, eq, gt, type SQL, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { MetricMap } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { activations, instances, licenses, products, reportStreams, tiers } from '../../db/schema/index.ts'
@@ -36,10 +37,11 @@ export async function readProducts(
       id: products.id,
       code: products.code,
       metricMap: products.metricMap,
+      // `products.id` in plain text: drizzle would leave the table's name out of a select from one table.
       tiers: sql<TierFacts[]>`coalesce((
         select jsonb_agg(jsonb_build_object('code', t.code, 'rank', t.rank, 'features', to_jsonb(t.features),
           'limits', t.limits) order by t.rank)
-        from tiers t where t.product_id = ${products.id}), '[]')`,
+        from tiers t where t.product_id = products.id), '[]')`,
     })
     .from(products)
     .where(anyOf(products.code, codes))

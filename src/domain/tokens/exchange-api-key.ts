@@ -22,7 +22,7 @@ export async function exchangeApiKey(ctx: Ctx, bearer: Bearer, body: ExchangeReq
       seat: { kind: 'claim' },
       instanceToken: body.instance_token,
       boundJwt: false,
-      wantsToken: false,
+      tokenWish: 'if_unused',
       chain: body,
     })
   })

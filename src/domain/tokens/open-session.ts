@@ -13,6 +13,7 @@ import { claimSeat, type SeatRequest } from '../activation/claim-seat.ts'
 import { recordClone } from '../anomalies/record-clone.ts'
 import type { Ctx } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
+import type { TokenWish } from '../instances/identity.ts'
 import { advanceLineage } from '../instances/lineage.ts'
 import { readLineageState } from '../instances/lineage-state.ts'
 import { type InstanceFacts, type InstanceRow, touchInstance } from '../instances/touch-instance.ts'
@@ -33,8 +34,7 @@ export interface SessionRequest {
   instanceToken: string | undefined
   /** An unexpired JWT bound to this instance came along. */
   boundJwt: boolean
-  /** The caller has shown no instance token and can do with a new one. */
-  wantsToken: boolean
+  tokenWish: TokenWish
   chain: Pick<ControlFields, 'refresh_token' | 'refresh_id'>
   /** An expired JWT needs a second proof once the chain was used (T8). */
   secondProof?: boolean

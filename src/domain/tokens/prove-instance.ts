@@ -19,7 +19,7 @@ export interface IdentityQuestion {
   license: Pick<LicenseFacts, 'id' | 'instanceAuth' | 'productCode'>
   request: Pick<
     SessionRequest,
-    'instanceToken' | 'boundJwt' | 'wantsToken' | 'chain' | 'secondProof' | 'instanceId'
+    'instanceToken' | 'boundJwt' | 'tokenWish' | 'chain' | 'secondProof' | 'instanceId'
   >
   now: Date
 }
@@ -52,7 +52,7 @@ export async function provenIdentity(
           seatLicenseIds: foreign ? await liveSeatLicenses(tx, row.instanceKey, now) : [],
         },
     { instance: token !== undefined || request.boundJwt, licenseId: license.id },
-    { auth: license.instanceAuth, wantsToken: request.wantsToken },
+    { auth: license.instanceAuth, token: request.tokenWish },
   )
   if (!verdict.ok) throw instanceIdTaken()
   return { issueToken: verdict.issueToken }

@@ -40,7 +40,7 @@ export async function refreshLicenseJwt(
       seat: await seatOf(tx, jwt, credential, key),
       instanceToken: body.instance_token,
       boundJwt: !jwt.expired && jwt.claims.instance_id !== undefined,
-      wantsToken: false,
+      tokenWish: 'keep',
       chain: body,
       secondProof: jwt.expired,
     })

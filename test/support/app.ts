@@ -1,0 +1,157 @@
+// The whole server in this process: the real app on a real port, on a database of its own, with a virtual clock.
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { connectDatabase, type DatabaseConnection } from '../../src/db/client.ts'
+import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
+import type { Ctx, DomainSettings, Services } from '../../src/domain/context.ts'
+import { keyringCache } from '../../src/domain/signing/keyring.ts'
+import { openPepper } from '../../src/domain/signing/server-secrets.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { AppDependencies } from '../../src/http/environment.ts'
+import { unlimited } from '../../src/http/middleware/rate-limit.ts'
+import { generateKeyPair, openRootKey } from '../../src/mint/keys.ts'
+import type { Logger } from '../../src/platform/logger.ts'
+import { noMetrics } from '../../src/platform/metrics.ts'
+import { randomBytes } from '../../src/platform/random.ts'
+import { cloneDatabase } from './database.ts'
+import { failureLog } from './failure-log.ts'
+import { virtualClock } from './virtual-clock.ts'
+
+export const ISSUER = 'https://license.example.com'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect of an answer.
+  body: any
+  text: string
+}
+
+export interface CallOptions {
+  bearer?: string | undefined
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+export type Call = (method: string, path: string, options?: CallOptions) => Promise<Answer>
+
+export interface TestApp {
+  url: string
+  databaseUrl: string
+  services: Services
+  ctx: Ctx
+  clock: ReturnType<typeof virtualClock>
+  /** An owner's. */
+  adminKey: string
+  call: Call
+  /** `call` with the owner's key, under /api/v1/admin. */
+  admin: (method: string, path: string, body?: unknown) => Promise<Answer>
+  stop(): Promise<void>
+}
+
+export interface TestAppOptions {
+  settings?: Partial<DomainSettings>
+  log?: Logger
+  /** Another process's database: shares its keys. */
+  beside?: TestApp
+  dependencies?: Partial<AppDependencies>
+  startAt?: string
+}
+
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { beside } = options
+  const own = beside ? null : await cloneDatabase()
+  const databaseUrl = beside?.databaseUrl ?? own?.url ?? ''
+  const connection = connectDatabase(databaseUrl, { poolSize: 10 })
+  const clock = beside?.clock ?? virtualClock(options.startAt ?? '2026-03-01T12:00:00Z')
+  const services = await openTestServices(connection, clock, options)
+  const ctx: Ctx = { ...services, actor: { kind: 'system', id: 'test' }, requestId: 'req_test' }
+  const adminKey =
+    beside?.adminKey ?? (await createAdminKey(ctx, { name: 'test', role: 'owner', expires_at: null })).secret
+
+  const app = createApp({
+    services,
+    metrics: noMetrics,
+    readiness: async () => ({ ready: true, checks: {} }),
+    guard: (work) => work,
+    peerAddress: () => '127.0.0.1',
+    isTrustedProxy: () => false,
+    rateLimit: unlimited,
+    ...options.dependencies,
+  })
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const call = caller(url)
+  return {
+    url,
+    databaseUrl,
+    services,
+    ctx,
+    clock,
+    adminKey,
+    call,
+    admin: (method, path, body) => call(method, `/api/v1/admin${path}`, { bearer: adminKey, body }),
+    async stop() {
+      server.close()
+      if ('closeAllConnections' in server) server.closeAllConnections()
+      await connection.close()
+      await own?.drop()
+    },
+  }
+}
+
+async function openTestServices(
+  { db }: DatabaseConnection,
+  clock: Services['clock'],
+  { beside, settings, log = failureLog }: TestAppOptions,
+): Promise<Services> {
+  const masterKey = beside?.services.masterKey ?? randomBytes(32)
+  const rootKey = beside?.services.rootKey ?? (await openRootKey((await generateKeyPair()).privateKey))
+  return {
+    db,
+    clock,
+    random: randomBytes,
+    log,
+    settings: {
+      issuer: ISSUER,
+      publicUrl: ISSUER,
+      tokenLife: 86_400,
+      entitlementLife: 86_400,
+      staleAfter: 172_800,
+      heartbeatInterval: 21_600,
+      refreshInterval: 86_400,
+      ...settings,
+    },
+    keyring: keyringCache(db, masterKey, clock),
+    masterKey,
+    rootKey,
+    rootPublicKeyHex: Buffer.from(rootKey.publicKey).toString('hex'),
+    pepper: await openPepper(db, masterKey, randomBytes, clock.now()),
+  }
+}
+
+/** Sends JSON when there is a body, and reads JSON when the answer says it is some. */
+export function caller(url: string): Call {
+  return async (method, path, { bearer, body, headers } = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson && text !== '' ? JSON.parse(text) : undefined,
+    }
+  }
+}

@@ -1,0 +1,9 @@
+// Silent but for errors: an unforeseen failure of the server shows in the test's output.
+import type { Logger } from '../../src/platform/logger.ts'
+import { silentLog } from './silent-log.ts'
+
+export const failureLog: Logger = {
+  ...silentLog,
+  error: (fields, message) => console.error(message, fields),
+  child: () => failureLog,
+}
