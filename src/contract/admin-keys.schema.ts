@@ -26,6 +26,7 @@ export const adminKeyAnswer = z
     id: z.string().meta({ example: 'adm_019b76daa80070008000000000000003' }),
     name: z.string(),
     role,
+    status: z.enum(['active', 'expired', 'revoked']),
     prefix: z.string().meta({ description: 'How the key begins.', example: 'lak_3fZ9kQ2x' }),
     created_at: z.string(),
     expires_at: z.string().nullable(),
@@ -34,7 +35,7 @@ export const adminKeyAnswer = z
   .meta({ id: 'AdminKey' })
 
 export const createdAdminKey = adminKeyAnswer
-  .extend({ secret: z.string().meta({ description: 'The key itself. Shown this once.' }) })
+  .extend({ admin_key: z.string().meta({ description: 'The key itself. Shown this once.' }) })
   .meta({ id: 'CreatedAdminKey' })
 
 export const adminKeyQuery = z.strictObject(pageQuery)

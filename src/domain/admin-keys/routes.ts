@@ -14,15 +14,23 @@ import { revokeAdminKey } from './revoke-admin-key.ts'
 
 export function mountAdminKeyRoutes(app: Router): void {
   app.openapi(createRoute(createAdminKeyRoute), async (c) => {
-    const { key, secret } = await createAdminKey(c.get('ctx'), c.req.valid('json'))
-    return c.json({ ...presentAdminKey(key), secret }, 201)
+    const ctx = c.get('ctx')
+    const { key, secret } = await createAdminKey(ctx, c.req.valid('json'))
+    return c.json({ ...presentAdminKey(key, ctx.clock.now()), admin_key: secret }, 201)
   })
   app.openapi(createRoute(listAdminKeysRoute), async (c) => {
-    const page = await listAdminKeys(c.get('ctx'), c.req.valid('query'))
+    const ctx = c.get('ctx')
+    const page = await listAdminKeys(ctx, c.req.valid('query'))
     linkNext(c, page)
-    return c.json(page.items.map(presentAdminKey), 200)
+    const now = ctx.clock.now()
+    return c.json(
+      page.items.map((row) => presentAdminKey(row, now)),
+      200,
+    )
   })
   app.openapi(createRoute(revokeAdminKeyRoute), async (c) => {
-    return c.json(presentAdminKey(await revokeAdminKey(c.get('ctx'), c.req.valid('param').id)), 200)
+    const ctx = c.get('ctx')
+    const key = await revokeAdminKey(ctx, c.req.valid('param').id)
+    return c.json(presentAdminKey(key, ctx.clock.now()), 200)
   })
 }
