@@ -8,6 +8,7 @@ import {
   rotateSigningKeyRoute,
 } from '../../contract/admin-signing.routes.ts'
 import { rfc3339 } from '../../platform/time.ts'
+import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
 import { draftForRoot, importKeySet } from './import-key-set.ts'
@@ -32,7 +33,7 @@ export function mountSigningAdminRoutes(app: Router): void {
     const { key, replaces, keySet } = await rotateSigningKey(ctx, c.req.valid('json'))
     return c.json({ ...presentSigningKey(key, ctx.clock.now()), replaces, key_set: keySet }, 201)
   })
-  app.openapi(createRoute(revokeSigningKeyRoute), async (c) => {
+  app.openapi(createRoute({ ...revokeSigningKeyRoute, middleware: optionalBody }), async (c) => {
     const ctx = c.get('ctx')
     const { kid } = c.req.valid('param')
     const { key, active, keySet } = await revokeSigningKey(ctx, kid, c.req.valid('json'))
