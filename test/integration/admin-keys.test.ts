@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ROLES, type Role } from '../../src/contract/catalog.ts'
+import { adminKeys } from '../../src/db/schema/index.ts'
+import { authenticateAdmin } from '../../src/domain/admin-keys/authenticate-admin.ts'
+import type { Ctx } from '../../src/domain/context.ts'
+import { mintCredential } from '../../src/platform/credentials.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+
+let app: TestApp
+beforeEach(async () => {
+  app = await startTestApp()
+})
+afterEach(() => app.stop())
+
+const create = async (role: Role, more: object = {}) => {
+  const { status, body } = await app.admin('POST', '/admin-keys', { name: `a ${role}`, role, ...more })
+  expect(status).toBe(201)
+  return body as { id: string; admin_key: string; prefix: string; expires_at: string | null }
+}
+const listed = (bearer: string) => app.call('GET', '/api/v1/admin/products', { bearer })
+const revoke = (id: string, bearer = app.adminKey) =>
+  app.call('POST', `/api/v1/admin/admin-keys/${id}/revoke`, { bearer })
+
+describe('a new admin key', () => {
+  test('is shown once, works, and lies in the database as a hash', async () => {
+    const key = await create('auditor')
+    expect(key.admin_key).toMatch(/^lak_[0-9A-Za-z]{49}$/)
+    expect(key.admin_key.startsWith(key.prefix)).toBe(true)
+    expect((await listed(key.admin_key)).status).toBe(200)
+    const { text } = await app.admin('GET', '/admin-keys')
+    expect(text).toContain(key.id)
+    expect(text).not.toContain(key.admin_key)
+    expect(JSON.stringify(await app.services.db.select().from(adminKeys))).not.toContain(key.admin_key)
+    const audit = await app.admin('GET', `/audit?subject=${key.id}`)
+    expect(audit.body[0]).toMatchObject({ action: 'admin_key.create', details: { role: 'auditor' } })
+    expect(audit.text).not.toContain(key.admin_key)
+  })
+
+  test('needs an end in the future, if it has one', async () => {
+    const expires_at = app.clock.now().toISOString()
+    const { status, body } = await app.admin('POST', '/admin-keys', { name: 'x', role: 'owner', expires_at })
+    expect([status, body.errors[0].pointer]).toEqual([422, '/expires_at'])
+  })
+
+  test('is made by owners alone', async () => {
+    for (const role of ROLES.filter((candidate) => candidate !== 'owner')) {
+      const { admin_key } = await create(role)
+      const body = { name: 'mine', role: 'owner' }
+      const made = await app.call('POST', '/api/v1/admin/admin-keys', { bearer: admin_key, body })
+      expect([role, made.status, made.body.error]).toEqual([role, 403, 'forbidden'])
+    }
+  })
+})
+
+describe('a credential that does not open the admin API', () => {
+  test.each([
+    ['none', undefined, 'unauthorized'],
+    ['an unknown admin key', mintCredential('admin_key').secret, 'admin_key_unknown'],
+    ['an admin key with a typing error', `lak_${'0'.repeat(49)}`, 'admin_key_unknown'],
+    ['an API key', mintCredential('api_key').secret, 'admin_key_unknown'],
+    ['a license JWT', 'eyJhIjoxfQ.eyJhIjoxfQ.c2ln', 'admin_key_unknown'],
+    ['anything else', 'hello', 'credential_unknown'],
+  ])('%s is 401 with a challenge', async (_, bearer, error) => {
+    const { status, body, headers } = await app.call('GET', '/api/v1/admin/products', { bearer })
+    expect([status, body.error]).toEqual([401, error])
+    expect(body.fix).toEqual(expect.any(String))
+    expect(headers.get('WWW-Authenticate')).toMatch(/^Bearer realm="leasehold"/)
+  })
+
+  test('costs no query when it is of another kind or mistyped', async () => {
+    const ctx = { ...app.ctx, db: null } as unknown as Ctx
+    const mistyped = { kind: 'admin_key', text: `lak_${'0'.repeat(49)}` } as const
+    await expect(authenticateAdmin(ctx, mistyped)).rejects.toMatchObject({ code: 'admin_key_unknown' })
+    const foreign = { kind: 'api_key', text: mintCredential('api_key').secret } as const
+    await expect(authenticateAdmin(ctx, foreign)).rejects.toMatchObject({ code: 'admin_key_unknown' })
+  })
+
+  test('is told expired from the very second on', async () => {
+    const { admin_key } = await create('auditor', { expires_at: '2026-03-01T13:00:00Z' })
+    app.clock.set(new Date('2026-03-01T12:59:59.999Z'))
+    expect((await listed(admin_key)).status).toBe(200)
+    app.clock.set(new Date('2026-03-01T13:00:00Z'))
+    const { status, body } = await listed(admin_key)
+    expect([status, body.error, body.expired_at]).toEqual([401, 'admin_key_expired', '2026-03-01T13:00:00Z'])
+    const { body: keys } = await app.admin('GET', '/admin-keys?limit=1')
+    expect(keys[0].status).toBe('expired')
+  })
+})
+
+describe('a revoked key', () => {
+  test('is dead at the next request on every process', async () => {
+    const { id, admin_key } = await create('operator')
+    const other = await startTestApp({ beside: app })
+    const there = () => other.call('GET', '/api/v1/admin/products', { bearer: admin_key })
+    expect((await there()).status).toBe(200)
+    const { body } = await revoke(id)
+    expect(body).toMatchObject({ id, status: 'revoked', revoked_at: '2026-03-01T12:00:00Z' })
+    for (const { status, body } of [await there(), await listed(admin_key)]) {
+      expect([status, body.error]).toEqual([401, 'admin_key_revoked'])
+    }
+    await other.stop()
+  })
+
+  test('stays as it is when it is revoked again', async () => {
+    const { id } = await create('operator')
+    const { body: first } = await revoke(id)
+    app.clock.advance(60_000)
+    const { status, body } = await revoke(id)
+    expect([status, body]).toEqual([200, first])
+    expect((await app.admin('GET', '/audit?action=admin_key.revoke')).body).toHaveLength(1)
+  })
+
+  test('has to exist', async () => {
+    expect((await revoke(`adm_${'0'.repeat(32)}`)).status).toBe(404)
+    expect((await revoke('adm_x')).status).toBe(404)
+  })
+})
+
+describe('the last owner key', () => {
+  const ownOf = async () => {
+    const { body } = await app.admin('GET', '/admin-keys')
+    return body.find(({ name }: { name: string }) => name === 'test').id as string
+  }
+
+  test('cannot be revoked, and the refusal says what to do first', async () => {
+    const { status, body } = await revoke(await ownOf())
+    expect([status, body.error, body.reason]).toEqual([409, 'conflict', 'last_owner'])
+    expect(body.fix).toContain('Create another owner key first')
+    expect((await listed(app.adminKey)).status).toBe(200)
+  })
+
+  test('is not saved by owners that are revoked or expired, nor by other roles', async () => {
+    await create('operator')
+    await create('owner', { expires_at: '2026-03-01T12:30:00Z' })
+    await revoke((await create('owner')).id)
+    app.clock.advance(3_600_000)
+    expect((await revoke(await ownOf())).body.reason).toBe('last_owner')
+    await create('owner')
+    expect((await revoke(await ownOf())).status).toBe(200)
+  })
+
+  test('survives twenty owners who are all revoked at once, through two processes', async () => {
+    const other = await startTestApp({ beside: app })
+    const keys = await Promise.all(Array.from({ length: 19 }, () => create('owner')))
+    const ids = [...keys.map(({ id }) => id), await ownOf()]
+    const answers = await Promise.all(
+      ids.map((id, n) => {
+        // Each by a key of its own: a key that is dead when its request arrives revokes nobody.
+        const bearer = keys[n]?.admin_key ?? app.adminKey
+        return (n % 2 === 0 ? app : other).call('POST', `/api/v1/admin/admin-keys/${id}/revoke`, { bearer })
+      }),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(19).fill(200), 409])
+    const left = (await app.services.db.select().from(adminKeys)).filter(
+      ({ revokedAt }) => revokedAt === null,
+    )
+    expect(left).toHaveLength(1)
+    await other.stop()
+  })
+})
