@@ -53,7 +53,7 @@ async function runJob(services: Services, job: Job, holder: string, stopping: Ab
   let failure: string | null = null
   try {
     const done = await job.run(ctx, AbortSignal.any([stopping, lost.signal]))
-    ctx.log[done ? 'info' : 'debug']({ ...done, ms: Math.round(clock.monotonic() - start) }, 'job done')
+    ctx.log[hasNews(done) ? 'info' : 'debug']({ ...done, ms: Math.round(clock.monotonic() - start) }, 'job done')
   } catch (error) {
     if (isDatabaseAway(error)) throw error
     failure = describe(error)
@@ -73,6 +73,9 @@ function systemContext(services: Services, job: string): Ctx {
     requestId,
   }
 }
+
+const hasNews = (done: Record<string, number> | null): boolean =>
+  done !== null && Object.values(done).some((count) => count !== 0)
 
 /** A database error's message holds SQL and parameters: its code must do. */
 function describe(error: unknown): string {
