@@ -1,0 +1,122 @@
+// The arrows of the architecture, held against every import of src/ as it resolves on disk.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url))
+
+/** What each part may import of the others; itself always. */
+const ARROWS: Record<string, readonly string[]> = {
+  contract: [],
+  platform: [],
+  license: ['contract'],
+  mint: ['license', 'contract'],
+  db: ['platform', 'contract'],
+  config: ['platform'],
+  domain: ['db', 'mint', 'license', 'platform', 'contract'],
+  http: ['domain', 'db', 'platform', 'contract'],
+  jobs: ['domain', 'db', 'platform', 'contract'],
+  sdk: ['license', 'contract'],
+  relay: ['sdk', 'license', 'platform', 'contract'],
+  server: ['http', 'jobs', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
+  cli: ['server', 'relay', 'domain', 'mint', 'license', 'db', 'config', 'platform', 'contract'],
+  'node.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
+  'worker.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
+}
+
+interface Import {
+  from: string
+  to: string
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !/(^|\/)(dist|node_modules)\//.test(name))
+  .map((name) => name.replaceAll('\\', '/'))
+
+const SPECIFIER = /(?:^|\n)\s*(?:import|export)\b[^'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g
+
+const specifiers = (file: string): string[] =>
+  [...readFileSync(join(SRC, file), 'utf8').matchAll(SPECIFIER)].map((match) => match[1] ?? match[2] ?? '')
+
+const imports: Import[] = files.flatMap((file) =>
+  specifiers(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => ({ from: file, to: relative(SRC, join(SRC, dirname(file), specifier)) })),
+)
+
+const part = (file: string): string => file.split('/')[0] ?? ''
+
+/** Imports that no arrow allows. */
+function violations(found: readonly Import[]): string[] {
+  return found
+    .filter(({ from, to }) => !to.startsWith('..'))
+    .filter(({ from, to }) => part(from) !== part(to) && !ARROWS[part(from)]?.includes(part(to)))
+    .map(({ from, to }) => `${from} → ${to}`)
+}
+
+describe('the import graph', () => {
+  test('every part of src/ has its arrows', () => {
+    expect([...new Set(files.map(part))].filter((name) => !(name in ARROWS))).toEqual([])
+  })
+
+  test('every relative import names a file that is there', () => {
+    const missing = imports.filter(
+      ({ to }) => !to.startsWith('..') && !statSync(join(SRC, to), { throwIfNoEntry: false }),
+    )
+    expect(missing).toEqual([])
+  })
+
+  test('imports point one way', () => {
+    expect(violations(imports)).toEqual([])
+  })
+
+  test('an arrow that points the wrong way is found', () => {
+    const wrong = [{ from: 'platform/clock.ts', to: 'domain/context.ts' }]
+    expect(violations(wrong)).toEqual(['platform/clock.ts → domain/context.ts'])
+  })
+
+  test('the messages and claims import nothing, their schemas zod alone', () => {
+    for (const file of files.filter((name) => part(name) === 'contract')) {
+      const allowed = /\.schema\.ts$|routes\.ts$/.test(file) ? ['zod'] : []
+      const foreign = specifiers(file).filter((specifier) => !specifier.startsWith('.'))
+      expect(
+        foreign.filter((specifier) => !allowed.includes(specifier)),
+        file,
+      ).toEqual([])
+    }
+  })
+
+  test('license/ and sdk/ run anywhere: no Node module outside the host of the SDK', () => {
+    for (const file of files.filter((name) => ['license', 'sdk'].includes(part(name)))) {
+      if (file.startsWith('sdk/host/node')) continue
+      expect(
+        specifiers(file).filter((specifier) => specifier.startsWith('node:')),
+        file,
+      ).toEqual([])
+    }
+  })
+
+  test('the domain knows HTTP in its routes only', () => {
+    for (const file of files.filter((name) => part(name) === 'domain')) {
+      if (/(routes|routing|optional-body)\.ts$/.test(file)) continue
+      expect(
+        specifiers(file).filter((specifier) => /hono/.test(specifier)),
+        file,
+      ).toEqual([])
+    }
+  })
+
+  test('the domain reads no clock but the one it is given', () => {
+    const reading = /\bnew Date\(|\bDate\.(now|parse|UTC)\b|\bperformance\.now\b/
+    const found = files.filter(
+      (file) => part(file) === 'domain' && reading.test(readFileSync(join(SRC, file), 'utf8')),
+    )
+    expect(found).toEqual([])
+  })
+
+  test('no file has grown past 300 lines', () => {
+    const long = files.filter((file) => readFileSync(join(SRC, file), 'utf8').split('\n').length > 301)
+    expect(long).toEqual([])
+  })
+})
