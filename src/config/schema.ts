@@ -102,7 +102,7 @@ export const settingsSchema = z.object({
     allowed: 'off, or <n>/min from 1 to 1000000',
   }),
   LEASEHOLD_TOKEN_LIFE: lasting('1s', '366d', '24h', 'Life of a license JWT, which is a lease'),
-  LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '366d', '24h', 'Life of an entitlement token'),
+  LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '24h', '24h', 'Life of an entitlement token'),
   LEASEHOLD_STALE_AFTER: lasting(
     '15m',
     '366d',

@@ -23,7 +23,9 @@ describe('T9: identity', () => {
   })
 
   test('the instance token proves it and is kept', () => {
-    expect(judgeIdentity(known({ provenLicenseId: 'A' }), { instance: true, licenseId: 'B' }, token())).toEqual(heard)
+    expect(
+      judgeIdentity(known({ provenLicenseId: 'A' }), { instance: true, licenseId: 'B' }, token()),
+    ).toEqual(heard)
   })
 
   test('a provisional instance passes to any proof of a license, with a new token', () => {
@@ -39,7 +41,9 @@ describe('T9: identity', () => {
   })
 
   test('a proven instance never passes to a stranger, not even before its token was presented', () => {
-    expect(judgeIdentity(known({ provenLicenseId: 'A', tokenPresented: false }), nothing, token())).toEqual(taken)
+    expect(judgeIdentity(known({ provenLicenseId: 'A', tokenPresented: false }), nothing, token())).toEqual(
+      taken,
+    )
     expect(judgeIdentity(known(), nothing, token())).toEqual(taken)
   })
 
