@@ -1,0 +1,63 @@
+// What `license.explain()` says, as data. How it is put together and put into words is explain.ts and text.ts.
+import type { LicenseSource, LicenseView } from '../license.ts'
+
+/** Where a feature's or limit's value comes from. */
+export type Origin = LicenseSource | 'default'
+
+export interface ExplainedFeature {
+  name: string
+  origin: Origin
+}
+
+export interface ExplainedLimit {
+  name: string
+  /** `Infinity` is unlimited. */
+  value: number
+  origin: Origin
+}
+
+/** One step of the resolution order, or one later attempt of it: the last outcome of each. */
+export interface TriedStep {
+  step: 'token' | 'token_file' | 'api_key' | 'license_key' | 'cache' | 'envelope' | 'refresh'
+  /** `in_force`, `verified`, or the code of what stood against it. */
+  outcome: string
+  /** For people; never a secret. */
+  detail?: string
+  /** RFC 3339. */
+  at: string
+}
+
+export interface NextStep {
+  what:
+    | 'refresh'
+    | 'heartbeat'
+    | 'register'
+    | 'lease_ends'
+    | 'license_ends'
+    | 'grace_ends'
+    | 'clock_catches_up'
+  /** RFC 3339. */
+  at: string
+}
+
+export interface Explanation {
+  view: LicenseView
+  instanceId: string
+  /** `leader` speaks with the server, `follower` reads the leader's files, `alone` has no disk. */
+  role: 'leader' | 'follower' | 'alone' | 'stopped'
+  licenseId: string | null
+  customer: string | null
+  trial: boolean
+  /** RFC 3339, or null where nothing ends. */
+  expiresAt: string | null
+  graceEndsAt: string | null
+  graceDaysLeft: number | null
+  features: readonly ExplainedFeature[]
+  limits: readonly ExplainedLimit[]
+  tried: readonly TriedStep[]
+  next: readonly NextStep[]
+  /** What to do, most urgent first; empty where all is well. */
+  todo: readonly string[]
+  /** All of it in words. */
+  text: string
+}
