@@ -21,7 +21,7 @@ export async function findStaleInstances(ctx: Ctx): Promise<{ opened: number; cl
         note = case when i.deactivated_at is null then 'heard again' else 'deactivated' end
       from instances i
       where a.type = 'stale_instance' and a.resolved_at is null and i.instance_key = a.instance_key
-        and (i.last_seen_at > a.first_seen_at or i.deactivated_at is not null)
+        and (i.last_seen_at >= a.first_seen_at or i.deactivated_at is not null)
       returning a.id`)
     // The time part of a UUIDv7, and the random part of a v4: PostgreSQL 15 makes no v7 of its own.
     const opened = await tx.execute(sql`

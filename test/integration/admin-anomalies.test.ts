@@ -1,0 +1,353 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { transaction } from '../../src/db/transaction.ts'
+import { findStaleInstances } from '../../src/domain/anomalies/find-stale.ts'
+import { type AnomalySighting, recordAnomalies } from '../../src/domain/anomalies/record-anomalies.ts'
+import { recordClone } from '../../src/domain/anomalies/record-clone.ts'
+import { instanceKey, parsePublicId } from '../../src/platform/ids.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+import { query } from '../support/query.ts'
+import { allPages, withRole } from '../support/roles.ts'
+import { createWorld } from '../support/world.ts'
+
+const HOUR = 3_600_000
+const NOW = '2026-03-01T12:00:00Z'
+
+describe('anomalies', () => {
+  let app: TestApp
+  let productId: string
+  beforeAll(async () => {
+    app = await startTestApp({ startAt: NOW })
+    await createWorld(app)
+    const [product] = (await app.admin('GET', '/products')).body
+    productId = parsePublicId('prd', product.id) ?? ''
+  })
+  afterAll(() => app.stop())
+
+  const known = async (instance_id: string): Promise<string> => {
+    const body = { instance_id, product: 'keldris' }
+    expect((await app.call('POST', '/api/v1/instances/register', { body })).status).toBe(200)
+    return instanceKey('keldris', instance_id)
+  }
+  const sighting = (key: string, more: Partial<AnomalySighting> = {}): AnomalySighting => ({
+    instanceKey: key,
+    productId,
+    type: 'tier_mismatch',
+    severity: 'high',
+    count: 1,
+    firstSeenAt: app.clock.now(),
+    lastSeenAt: app.clock.now(),
+    evidence: { reported_tier: 'enterprise', granted_tier: 'free' },
+    proof: 'none',
+    ...more,
+  })
+  const record = (...sightings: AnomalySighting[]) =>
+    transaction(app.services.db, (tx) => recordAnomalies(tx, app.ctx, sightings))
+  const listed = async (filter: string) => (await app.admin('GET', `/anomalies?${filter}`)).body
+  const of = (key: string) => `instance=ins_${key.replaceAll('-', '')}`
+
+  test('a repeated sighting raises the count and the last time of the one open row', async () => {
+    const key = await known('an-1')
+    await record(sighting(key))
+    app.clock.advance(HOUR)
+    await record(sighting(key, { count: 3, evidence: { reported_tier: 'pro', granted_tier: 'free' } }))
+    const rows = await listed(of(key))
+    expect(rows).toEqual([
+      {
+        id: expect.stringMatching(/^ano_[0-9a-f]{32}$/),
+        instance: { id: of(key).slice(9), instance_id: 'an-1' },
+        product: 'keldris',
+        type: 'tier_mismatch',
+        severity: 'high',
+        count: 4,
+        first_seen_at: '2026-03-01T12:00:00Z',
+        last_seen_at: '2026-03-01T13:00:00Z',
+        evidence: { reported_tier: 'pro', granted_tier: 'free' },
+        proof: 'none',
+        verified: false,
+        resolved_at: null,
+        resolved_by: null,
+        note: null,
+      },
+    ])
+    await record(sighting(key, { lastSeenAt: new Date('2026-03-01T12:30:00Z') }))
+    expect((await listed(of(key)))[0]).toMatchObject({ count: 5, last_seen_at: '2026-03-01T13:00:00Z' })
+    app.clock.set(new Date(NOW))
+  })
+
+  test('what a proven report showed is not overwritten by an unproven one, which still counts', async () => {
+    const key = await known('an-2')
+    await record(sighting(key, { proof: 'instance', evidence: { from: 'proven' } }))
+    await record(sighting(key, { evidence: { from: 'stranger' } }))
+    expect((await listed(of(key)))[0]).toMatchObject({
+      count: 2,
+      proof: 'instance',
+      verified: true,
+      evidence: { from: 'proven' },
+    })
+    await record(sighting(key, { proof: 'license', evidence: { from: 'license' } }))
+    expect((await listed(of(key)))[0]).toMatchObject({
+      count: 3,
+      proof: 'license',
+      evidence: { from: 'license' },
+    })
+  })
+
+  test('there are never two open rows of a type: 40 batches at once, in opposite orders, with resolves among them', async () => {
+    const keys = await Promise.all(Array.from({ length: 6 }, (_, i) => known(`race-${i}`)))
+    const batch = (order: string[]) => record(...order.map((key) => sighting(key)))
+    const resolveAll = async () => {
+      for (const { id } of await listed('type=tier_mismatch&limit=200')) {
+        expect((await app.admin('POST', `/anomalies/${id}/resolve`)).status).toBe(200)
+      }
+    }
+    await Promise.all([
+      ...Array.from({ length: 40 }, (_, i) => batch(i % 2 === 0 ? keys : keys.toReversed())),
+      resolveAll(),
+    ])
+    const rows = await query(
+      app.databaseUrl,
+      `select instance_key, sum(count)::int as count, count(*) filter (where resolved_at is null)::int as open
+       from anomalies where instance_key in (${keys.map((key) => `'${key}'`).join()}) group by 1`,
+    )
+    expect(rows).toHaveLength(6)
+    for (const row of rows) {
+      expect(row.count).toBe(40)
+      expect(row.open).toBeLessThanOrEqual(1)
+    }
+    const second = `insert into anomalies select instance_key, gen_random_uuid(), product_id, type, severity, count,
+      first_seen_at, last_seen_at, evidence, proof from anomalies where resolved_at is null limit 1`
+    await record(sighting(keys[0] ?? ''))
+    await expect(query(app.databaseUrl, second)).rejects.toMatchObject({
+      constraint_name: 'anomalies_one_open',
+    })
+  })
+
+  test('nothing to record is no statement, and a count does not overflow', async () => {
+    await record()
+    const key = await known('an-3')
+    await record(sighting(key, { count: 2_147_483_647 }))
+    await record(sighting(key))
+    expect((await listed(of(key)))[0].count).toBe(2_147_483_647)
+  })
+
+  test('a clone is raised with its evidence, and proven as its instance is', async () => {
+    const key = await known('an-4')
+    const branch = { branch: '0000002a', returns: 3, first_return: NOW, last_return: NOW }
+    const evidence = { branches: [branch, { ...branch, branch: '0000002b' }], branches_known: 2 } as const
+    for (let i = 0; i < 2; i += 1) {
+      await transaction(app.services.db, (tx) =>
+        recordClone(tx, app.ctx, { instanceKey: key, productId, proof: 'instance' }, evidence),
+      )
+    }
+    expect(await listed(`${of(key)}&type=instance_cloned`)).toMatchObject([
+      { type: 'instance_cloned', severity: 'high', count: 2, evidence, verified: true },
+    ])
+  })
+
+  test('resolving needs neither body nor content type, keeps a note, and the next sighting opens a new row', async () => {
+    const key = await known('an-5')
+    await record(sighting(key))
+    const [{ id }] = await listed(of(key))
+    const bare = await fetch(`${app.url}/api/v1/admin/anomalies/${id}/resolve`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${app.adminKey}` },
+    })
+    const resolved = await bare.json()
+    expect([bare.status, resolved]).toEqual([
+      200,
+      expect.objectContaining({
+        id,
+        resolved_at: NOW,
+        resolved_by: expect.stringMatching(/^adm_/),
+        note: null,
+      }),
+    ])
+    app.clock.advance(HOUR)
+    const again = await app.admin('POST', `/anomalies/${id}/resolve`, { note: 'too late' })
+    expect([again.status, again.body]).toEqual([200, resolved])
+    expect(await listed(of(key))).toEqual([])
+    await record(sighting(key))
+    const [open] = await listed(of(key))
+    expect(open).toMatchObject({ count: 1, first_seen_at: '2026-03-01T13:00:00Z' })
+    expect(open.id).not.toBe(id)
+    const announced = await app.call('POST', `/api/v1/admin/anomalies/${open.id}/resolve`, {
+      bearer: app.adminKey,
+      headers: { 'Content-Type': 'application/json' },
+    })
+    expect(announced.status).toBe(200)
+    await record(sighting(key))
+    const [third] = await listed(of(key))
+    expect(
+      (await app.admin('POST', `/anomalies/${third.id}/resolve`, { note: ' test machine ' })).body.note,
+    ).toBe('test machine')
+    expect(
+      await query(
+        app.databaseUrl,
+        `select action, details->>'note' as note from audit_log where subject = '${third.id}'`,
+      ),
+    ).toEqual([{ action: 'anomaly.resolve', note: 'test machine' }])
+    for (const state of ['resolved', 'all']) expect(await listed(`${of(key)}&state=${state}`)).toHaveLength(3)
+    app.clock.set(new Date(NOW))
+  })
+
+  test.each([
+    ['an unknown id', 'ano_00000000000070008000000000000000', {}, 404],
+    ['what is no id', 'x', {}, 404],
+    ['another member', 'ano_00000000000070008000000000000000', { note: 'x', status: 'ok' }, 422],
+    ['an empty note', 'ano_00000000000070008000000000000000', { note: ' ' }, 422],
+  ])('resolving %s is refused', async (_, id, body, status) => {
+    expect((await app.admin('POST', `/anomalies/${id}/resolve`, body)).status).toBe(status)
+  })
+
+  test('the list filters, and its pages hold every row once', async () => {
+    const key = await known('an-6')
+    await record(
+      sighting(key),
+      sighting(key, { type: 'limit_exceeded', severity: 'medium' }),
+      sighting(key, { type: 'unlicensed_premium_usage' }),
+    )
+    const types = async (filter: string) =>
+      (await listed(`${of(key)}&${filter}`)).map((row: { type: string }) => row.type)
+    expect((await types('')).toSorted()).toEqual([
+      'limit_exceeded',
+      'tier_mismatch',
+      'unlicensed_premium_usage',
+    ])
+    expect(await types('severity=medium')).toEqual(['limit_exceeded'])
+    expect(await types('type=tier_mismatch')).toEqual(['tier_mismatch'])
+    expect(await types('product=other')).toEqual([])
+    expect(await types('state=resolved')).toEqual([])
+    const everything = (await listed('state=all&limit=200')).map((row: { id: string }) => row.id)
+    const pages = await allPages(app, '/anomalies?state=all&limit=4')
+    expect(pages.flat().map(({ id }) => id)).toEqual(everything)
+    expect(everything.toSorted().toReversed()).toEqual(everything)
+    for (const wrong of ['state=x', 'type=x', 'severity=x', 'instance=x', 'limit=0', 'after=x']) {
+      expect((await app.admin('GET', `/anomalies?${wrong}`)).status).toBe(422)
+    }
+  })
+
+  test('support resolves, auditors only read', async () => {
+    const key = await known('an-7')
+    await record(sighting(key))
+    const [{ id }] = await listed(of(key))
+    const auditor = await withRole(app, 'auditor')
+    expect((await auditor('GET', '/anomalies')).status).toBe(200)
+    expect((await auditor('POST', `/anomalies/${id}/resolve`)).body.error).toBe('forbidden')
+    const support = await withRole(app, 'support')
+    expect((await support('POST', `/anomalies/${id}/resolve`)).status).toBe(200)
+  })
+})
+
+describe('stale instances', () => {
+  let app: TestApp
+  beforeAll(async () => {
+    app = await startTestApp({ startAt: NOW })
+    await createWorld(app)
+  })
+  afterAll(() => app.stop())
+
+  const heartbeat = (instance_id: string) =>
+    app.call('POST', '/api/v1/instances/heartbeat', {
+      body: {
+        instance_id,
+        product: 'keldris',
+        reported_tier: 'free',
+        has_valid_entitlement: false,
+        metrics: {},
+      },
+    })
+  const stale = async (state: string) =>
+    (await app.admin('GET', `/anomalies?type=stale_instance&state=${state}`)).body
+
+  test('one is found at 48 hours of silence and not a millisecond sooner, once, and closes itself on return', async () => {
+    await heartbeat('quiet')
+    app.clock.advance(48 * HOUR - 1)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 0 })
+    app.clock.advance(1)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 1, closed: 0 })
+    const [found] = await stale('open')
+    expect(found).toMatchObject({
+      id: expect.stringMatching(/^ano_[0-9a-f]{12}7[0-9a-f]{3}[89ab]/),
+      instance: { instance_id: 'quiet' },
+      severity: 'low',
+      count: 1,
+      first_seen_at: '2026-03-03T12:00:00Z',
+      evidence: { last_seen_at: NOW, silent_hours: 48 },
+    })
+    expect(Number.parseInt(found.id.slice(4, 16), 16)).toBe(app.clock.now().getTime())
+    app.clock.advance(HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 0 })
+    app.clock.advance(HOUR)
+    await heartbeat('quiet')
+    app.clock.advance(HOUR / 4)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 1 })
+    expect(await stale('resolved')).toEqual([
+      {
+        ...found,
+        resolved_at: '2026-03-03T14:15:00Z',
+        resolved_by: 'system',
+        note: 'heard again',
+      },
+    ])
+    app.clock.advance(48 * HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 1, closed: 0 })
+  })
+
+  test('a silence that an admin resolved is not found again, the next one is', async () => {
+    const [open] = await stale('open')
+    await app.admin('POST', `/anomalies/${open.id}/resolve`, { note: 'switched off for the winter' })
+    app.clock.advance(HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 0 })
+    await heartbeat('quiet')
+    app.clock.advance(48 * HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 1, closed: 0 })
+  })
+
+  test('a return and a new silence between two runs of the job close the old row and open a new one', async () => {
+    const [before] = await stale('open')
+    await heartbeat('quiet')
+    app.clock.advance(48 * HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 1, closed: 1 })
+    const rows = await stale('open')
+    expect(rows).toHaveLength(1)
+    expect(rows[0].id).not.toBe(before.id)
+  })
+
+  test('instances that said goodbye are never found, and one that says so after all is closed', async () => {
+    const world = await createWorld(app, { product: 'other' })
+    const seat = (verb: string) =>
+      app.call('POST', `/api/v1/licenses/${verb}`, {
+        body: { license_key: world.licenseKey, instance_id: 'polite', product: 'other' },
+      })
+    await seat('activate')
+    await seat('deactivate')
+    app.clock.advance(49 * HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 0 })
+    await seat('activate')
+    app.clock.advance(48 * HOUR)
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 1, closed: 0 })
+    await seat('deactivate')
+    expect(await findStaleInstances(app.ctx)).toEqual({ opened: 0, closed: 1 })
+  })
+
+  test('eight jobs at the same moment open one row for each silent instance', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, i) => heartbeat(`many-${i}`)))
+    app.clock.advance(72 * HOUR)
+    const runs = await Promise.all(Array.from({ length: 8 }, () => findStaleInstances(app.ctx)))
+    expect(runs.reduce((sum, { opened }) => sum + opened, 0)).toBe(20)
+    const ids = (await stale('open')).map((row: { instance: { id: string } }) => row.instance.id)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('how long a silence may be is a setting', async () => {
+    const quick = await startTestApp({ beside: app, settings: { staleAfter: 3600 } })
+    try {
+      await heartbeat('impatient')
+      app.clock.advance(HOUR)
+      expect((await findStaleInstances(app.ctx)).opened).toBe(0)
+      expect((await findStaleInstances(quick.ctx)).opened).toBe(1)
+    } finally {
+      await quick.stop()
+    }
+  })
+})
