@@ -21,7 +21,7 @@ export interface Postgres {
 }
 
 /** How long a database that is just starting is waited for. */
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 10_000
 const PAUSE_MS = 500
 
 /** @throws StartError that says what is wrong and what to do. */
@@ -47,7 +47,8 @@ export async function openPostgres(
 
 async function awaitAnswer(url: string, log: Logger): Promise<string> {
   const { host, pathname } = new URL(url)
-  const client = postgres(url, { max: 1, connect_timeout: 5, fetch_types: false, onnotice: () => {} })
+  const options = { max: 1, connect_timeout: 5, backoff: () => 0, fetch_types: false, onnotice: () => {} }
+  const client = postgres(url, options)
   try {
     for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(PAUSE_MS)) {
       try {
