@@ -13,6 +13,26 @@ export interface Term {
   graceDays: number
 }
 
+/** The last seconds of ACTIVE and of GRACE; null never comes. */
+export interface StateWindow {
+  activeUntil: UnixSeconds | null
+  graceUntil: UnixSeconds | null
+}
+
+/** ACTIVE through `exp`, GRACE through `exp` plus `graceDays` of 86 400 s. */
+export function windowOf({ exp, graceDays }: Term): StateWindow {
+  return { activeUntil: exp, graceUntil: exp === null ? null : exp + graceDays * DAY }
+}
+
+/** The state of something verified at `now`, in unix seconds. */
+export function stateWithin(
+  { activeUntil, graceUntil }: StateWindow,
+  now: UnixSeconds,
+): 'ACTIVE' | 'GRACE' | 'EXPIRED' {
+  if (activeUntil === null || isThrough(activeUntil, { now })) return 'ACTIVE'
+  return graceUntil === null || isThrough(graceUntil, { now }) ? 'GRACE' : 'EXPIRED'
+}
+
 /**
  * INVALID for a rejection, else ABSENT without a license, else ACTIVE through `exp`, GRACE through `exp` plus
  * `graceDays` of 86 400 s, else EXPIRED. `now` in unix seconds.
@@ -24,8 +44,7 @@ export function licenseState(
 ): LicenseState {
   if (invalidReason !== undefined && invalidReason !== null) return 'INVALID'
   if (term === null) return 'ABSENT'
-  if (term.exp === null || isThrough(term.exp, { now })) return 'ACTIVE'
-  return isThrough(term.exp + term.graceDays * DAY, { now }) ? 'GRACE' : 'EXPIRED'
+  return stateWithin(windowOf(term), now)
 }
 
 /** The term of a lease: a lease that reaches past the license's own end is in grace from that end on (T6). */

@@ -1,0 +1,93 @@
+import { sign } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { type EnvelopeExpectation, verifyEnvelope } from '../../../src/license/envelope.ts'
+import { trustKeys } from '../../../src/license/trusted-keys.ts'
+import { INSTANCE, makePair, NOW, type Pair, PRODUCT, trust } from './fixtures.ts'
+
+const DAY = 86_400
+const pair = makePair()
+const keys = trustKeys([await trust(pair, { use: 'raw' })])
+const UUID = '0190c2e4-7b1a-7c3d-8e4f-0123456789ab'
+const payload = {
+  exp: NOW + DAY,
+  gracePeriodDays: 2,
+  iat: NOW,
+  label: 'Acme',
+  licenseId: UUID,
+  limits: { max_agents: 7, max_apps: 2_147_483_647 },
+  tenantId: 'acme',
+}
+const expected: EnvelopeExpectation = {
+  product: PRODUCT,
+  keys,
+  tenantId: 'acme',
+  now: NOW,
+  age: 'within_grace',
+}
+
+function envelope(content: unknown, by: Pair = pair): string {
+  const bytes = Buffer.from(typeof content === 'string' ? content : JSON.stringify(content))
+  return `${bytes.toString('base64')}.${sign(null, bytes, by.privateKey).toString('base64')}`
+}
+
+describe('an envelope', () => {
+  test('is read with all its members', async () => {
+    const full = { ...payload, tier: 'pro', features: ['oidc'], instanceId: INSTANCE }
+    expect(await verifyEnvelope(envelope(full), { ...expected, instanceId: INSTANCE })).toMatchObject({
+      ok: true,
+      claims: full,
+    })
+  })
+
+  test('takes its defaults where a member is left out, and leaves out what it does not know', async () => {
+    const { gracePeriodDays: _g, iat: _i, label: _l, limits: _m, ...rest } = payload
+    expect(await verifyEnvelope(envelope({ ...rest, extra: 1 }), expected)).toMatchObject({
+      claims: { ...rest, gracePeriodDays: 0, iat: NOW, limits: {} },
+    })
+  })
+
+  test.each([
+    ['Invalid license token format: expected payload.signature', 'abc'],
+    ['Invalid license token format: expected payload.signature', 'a.b.c'],
+    ['License token is not valid base64', envelope(payload).replaceAll('=', '')],
+    ['License signature verification failed', envelope(payload, makePair())],
+    ['Failed to parse license payload', envelope('{"exp":')],
+    ['licenseId is required', envelope({ ...payload, licenseId: undefined, tenantId: undefined })],
+    ['licenseId is not a valid UUID: 7', envelope({ ...payload, licenseId: '7' })],
+    ['tenantId is required', envelope({ ...payload, tenantId: '' })],
+    [
+      "License tenantId 'other' does not match server tenant 'acme'",
+      envelope({ ...payload, tenantId: 'other' }),
+    ],
+    ['exp is required', envelope({ ...payload, exp: undefined, gracePeriodDays: -1 })],
+    ['gracePeriodDays must be >= 0', envelope({ ...payload, gracePeriodDays: -1 })],
+    ['limits is not valid', envelope({ ...payload, limits: { max_agents: -1 } })],
+  ])('is refused with "%s"', async (message, token) => {
+    expect(await verifyEnvelope(token, expected)).toMatchObject({ ok: false, message })
+  })
+
+  test('holds through the last second of its grace', async () => {
+    const end = payload.exp + 2 * DAY
+    expect((await verifyEnvelope(envelope(payload), { ...expected, now: end })).ok).toBe(true)
+    expect(await verifyEnvelope(envelope(payload), { ...expected, now: end + 1 })).toEqual({
+      ok: false,
+      reason: 'expired',
+      message: 'License expired at 2027-01-16T08:00:00Z (grace period 2 days)',
+    })
+    expect((await verifyEnvelope(envelope(payload), { ...expected, now: end + 1, age: 'any' })).ok).toBe(true)
+  })
+
+  test('of another instance, another product or another use of a key is refused', async () => {
+    const bound = envelope({ ...payload, instanceId: 'other' })
+    expect(await verifyEnvelope(bound, { ...expected, instanceId: INSTANCE })).toMatchObject({
+      reason: 'wrong_instance',
+    })
+    expect(await verifyEnvelope(envelope(payload), { ...expected, product: 'other' })).toMatchObject({
+      reason: 'bad_signature',
+    })
+    const jws = trustKeys([await trust(pair, { use: 'jws' })])
+    expect(await verifyEnvelope(envelope(payload), { ...expected, keys: jws })).toMatchObject({
+      reason: 'bad_signature',
+    })
+  })
+})
