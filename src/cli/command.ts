@@ -1,0 +1,60 @@
+// What a command is, and how it reads its arguments. Knows no command.
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { Environment } from '../config/settings.ts'
+
+export interface CommandIo {
+  env: Environment
+  /** What the command was asked for: standard output, as it is. */
+  out(text: string): void
+  /** Everything else a human wants to know: one line to standard error. */
+  say(line: string): void
+}
+
+export interface Command {
+  usage: string
+  /** Resolves when it is done; a failure is thrown. */
+  run(args: string[], io: CommandIo): Promise<void>
+}
+
+/** The command was used wrongly: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+
+/** Strict parsing by node:util. @throws UsageError for an unknown option or a missing value. */
+export function readArguments<const O extends Options>(args: string[], options: O, positionals = 0) {
+  const parsed = attempt(() => parseArgs({ args, options, strict: true, allowPositionals: positionals > 0 }))
+  if (parsed.positionals.length !== positionals) {
+    throw new UsageError(positionals === 0 ? 'Too many arguments.' : `Expected ${positionals} argument.`)
+  }
+  return parsed
+}
+
+function attempt<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof TypeError && 'code' in error) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+/** Runs the subcommand that the first argument names. */
+export async function runSubcommand(
+  subcommands: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<void>>>,
+  [name = '', ...args]: string[],
+  io: CommandIo,
+): Promise<void> {
+  const run = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
+  if (run) return run(args, io)
+  const known = Object.keys(subcommands).join(', ')
+  throw new UsageError(name === '' ? `One of these is needed: ${known}.` : `${name} is none of: ${known}.`)
+}
+
+/** The value of an option that cannot be left out. */
+export function required(value: string | undefined, option: string): string {
+  if (value !== undefined && value !== '') return value
+  throw new UsageError(`${option} is missing.`)
+}
