@@ -263,6 +263,11 @@ describe('licenses of the admin API', () => {
       expires_at: '2026-03-02T12:00:00Z',
       status: 'active',
     })
+    const distant = await issue({ expires_at: '9899-12-31T00:00:00Z' })
+    expect((await renew({ extend_days: 2 }, distant.id)).body).toMatchObject({
+      error: 'conflict',
+      reason: 'too_far',
+    })
     const perpetual = await issue()
     expect((await renew({ extend_days: 1 }, perpetual.id)).body.reason).toBe('perpetual')
   })

@@ -35,7 +35,7 @@ export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<
 
 /** The same boundary as standingOf: whole seconds, through the last one of the grace (T6). */
 const expiredAt = (now: Date): SQL => sql`(
-  ${licenses.expiresAt} is not null and date_trunc('second', ${licenses.expiresAt})
+  ${licenses.expiresAt} is not null and ${licenses.expiresAt}
     + coalesce(${licenses.graceDays}, ${tiers.graceDays}) * interval '86400 seconds'
     < date_trunc('second', ${now.toISOString()}::timestamptz))`
 

@@ -47,6 +47,12 @@ function refuse(license: LicenseView, renewal: Renewal): void {
     })
   }
   const current = rfc3339(expiresAt)
+  if (renewal.extend_days !== undefined) {
+    throw new Refusal('conflict', 'The new end would lie too far in the future.', {
+      facts: { reason: 'too_far', expires_at: current, latest: LATEST },
+      fix: 'PATCH the license with expires_at null to make it perpetual.',
+    })
+  }
   if (renewal.expires_at !== undefined && parseRfc3339(renewal.expires_at).getTime() === expiresAt.getTime())
     return
   throw new Refusal('conflict', `The license already runs until ${current}.`, {

@@ -31,7 +31,7 @@ export async function revokeCredential(
   await transaction(ctx.db, async (tx) => {
     const [revoked] = await tx.execute<{ license_id: string; product_id: string }>(sql`
       update ${table} as c set revoked_at = coalesce(c.revoked_at, ${now}::timestamptz),
-        end_sessions = c.end_sessions or ${ends}::boolean
+        end_sessions = ${ends}::boolean
       from licenses l
       where c.id = ${uuid}::uuid and l.id = c.license_id
         and (c.revoked_at is null or (${ends}::boolean and not c.end_sessions))
