@@ -1,6 +1,6 @@
 // Signing keys and key sets of the admin API in zod. No private key ever stands in any of it.
 import { z } from 'zod'
-import { keySetClaims } from './claims.schema.ts'
+import { keySetClaims, keySetKey } from './claims.schema.ts'
 import { KEY_STATUSES, KEY_USES } from './claims.ts'
 import { pageQuery } from './paging.schema.ts'
 import { catalogCode } from './rights.schema.ts'
@@ -69,7 +69,9 @@ export const signingKeyQuery = z.strictObject({
   use: use.optional(),
 })
 
-export const keySetDraft = keySetClaims
+export const keySetDraft = z
+  .object({ ...keySetClaims.shape, keys: z.array(keySetKey.omit({ d: true }).meta({ id: 'KeySetKey' })) })
+  .meta({ id: 'KeySetDraft' })
 
 export const keySetImport = z
   .strictObject({ jws: z.string().min(1).max(65_536).meta({ description: 'What `keys sign-set` wrote.' }) })

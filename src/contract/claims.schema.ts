@@ -85,7 +85,7 @@ export const directiveClaims = z
   .refine(({ iat, exp }) => iat < exp && exp - iat <= 300, { path: ['exp'] })
   .meta({ id: 'DirectiveClaims' }) satisfies z.ZodType<DirectiveClaims>
 
-const keySetKey = z
+export const keySetKey = z
   .object({
     kid: text,
     x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),

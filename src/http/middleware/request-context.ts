@@ -22,5 +22,12 @@ export const requestContext = (services: Services) =>
     })
     c.header('X-Request-Id', requestId)
     c.header('Cache-Control', 'no-store')
-    await next()
+    try {
+      await next()
+    } catch (thrown) {
+      // Hono hands only Errors to its error handler; some libraries throw other things.
+      throw thrown instanceof Error
+        ? thrown
+        : new Error('something other than an Error was thrown', { cause: thrown })
+    }
   })
