@@ -1,10 +1,12 @@
-import { and, eq, ne } from 'drizzle-orm'
+import { and, eq, ne, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { serverSecrets, signingKeys } from '../../src/db/schema/index.ts'
+import { products, serverSecrets, signingKeys } from '../../src/db/schema/index.ts'
+import { transaction } from '../../src/db/transaction.ts'
 import { createProduct } from '../../src/domain/catalog/create-product.ts'
+import { createSigningKey } from '../../src/domain/signing/create-keys.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { rotateMasterKey } from '../../src/domain/signing/rotate-master-key.ts'
-import { openPepper } from '../../src/domain/signing/server-secrets.ts'
+import { checkMasterKey, openPepper } from '../../src/domain/signing/server-secrets.ts'
 import { randomBytes } from '../../src/platform/random.ts'
 import { StartError } from '../../src/platform/start-error.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -26,6 +28,16 @@ const stored = async () => ({
 })
 const product = (code: string) =>
   ({ code, name: code, instance_auth: 'token', limits_claim: 'limits', metric_map: {} }) as const
+
+/** Until some statement in this database waits for a lock; gives up after two seconds. */
+async function untilBlocked(): Promise<void> {
+  for (let look = 0; look < 200; look += 1) {
+    const [row] = await app.services.db.execute<{ waiting: boolean }>(sql`
+      select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock') as waiting, pg_sleep(0.01)`)
+    if (row?.waiting) return
+  }
+}
 
 describe('rotating the master key', () => {
   test('seals every private key and the pepper anew; they themselves stay', async () => {
@@ -74,6 +86,21 @@ describe('rotating the master key', () => {
     await expect(createProduct(app.ctx, product('late'))).rejects.toThrow(/rotated/)
     await createProduct({ ...app.ctx, masterKey: newKey }, product('late'))
     expect((await open(newKey)).trusted.size).toBe(6)
+  })
+
+  test('waits for a key that is being made, and seals it too', async () => {
+    const { db } = app.services
+    const [owner] = await db.select().from(products).where(eq(products.code, 'keldris'))
+    if (!owner) throw new Error('there is a product')
+    const rotation = await transaction(db, async (tx) => {
+      await checkMasterKey(tx, app.services.masterKey)
+      const rotating = rotateMasterKey(app.ctx, newKey)
+      await untilBlocked()
+      const kid = await createSigningKey(tx, app.ctx, owner, 'jws', app.clock.now())
+      return { rotating, kid }
+    })
+    expect(await rotation.rotating).toEqual({ signingKeys: 5, secrets: 1 })
+    expect([...(await open(newKey)).trusted.keys()]).toContain(rotation.kid)
   })
 
   test('while products are being made seals all or refuses them: none is lost', async () => {
