@@ -136,5 +136,4 @@ export const licenseKeyPayload = z
     features: forbidden,
     limits: forbidden,
   })
-  .refine(({ issued_at, expires_at }) => issued_at <= expires_at, { path: ['expires_at'] })
   .meta({ id: 'LicenseKeyPayload' }) satisfies z.ZodType<LicenseKeyPayload>

@@ -63,13 +63,23 @@ function describe(error: unknown): Seen {
       detail: 'The database does not answer. Nothing was lost; try again.',
     }
   }
-  if (error instanceof HTTPException && error.status === 400) {
-    return { code: 'invalid_json', detail: 'The body is not valid JSON.', fix: 'Send one JSON object.' }
-  }
+  if (error instanceof HTTPException) return describeHttp(error)
   return {
     code: 'internal_error',
     detail: 'Something failed inside. The request id finds it in the server log.',
   }
+}
+
+/** What the validator throws before any schema is asked. */
+function describeHttp(error: HTTPException): Seen {
+  if (error.status === 415) {
+    return {
+      code: 'unsupported_media_type',
+      detail: 'The body must be JSON.',
+      fix: 'Send the header Content-Type: application/json.',
+    }
+  }
+  return { code: 'invalid_json', detail: 'The body is not valid JSON.', fix: 'Send one JSON object.' }
 }
 
 /** RFC 6750, section 3. */

@@ -174,7 +174,7 @@ describe('the credentials of a license', () => {
       }
     })
 
-    test('none is issued while the license is suspended, revoked, in its grace or past it', async () => {
+    test('an offline key is not issued while the license is suspended, revoked, in its grace or past it', async () => {
       const reasonOf = async (license: string) => {
         const { status, body } = await newKey(license, { offline: true })
         return [status, body.reason]

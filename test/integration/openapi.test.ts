@@ -30,4 +30,6 @@ test('a request without a body, JSON, or a known path is told so', async () => {
   expect((await call({}, JSON.stringify({ instance_id: 'x'.repeat(70_000) }))).status).toBe(413)
   expect((await app.call('GET', '/api/v1/nothing')).body.error).toBe('not_found')
   expect((await app.call('POST', '/api/v1/instances/register')).status).toBe(422)
+  const empty = await call({ 'Content-Type': 'application/x-www-form-urlencoded' }, '')
+  expect([empty.status, empty.body.error]).toEqual([415, 'unsupported_media_type'])
 })

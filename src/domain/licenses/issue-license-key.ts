@@ -13,7 +13,7 @@ import { type Ctx, Refusal, requireRole } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
 import type { Keyring } from '../signing/keyring.ts'
 import { holdLicense, standingToIssue } from './hold-license.ts'
-import type { LicenseFacts } from './license-facts.ts'
+import { findLicense, type LicenseFacts } from './license-facts.ts'
 
 export type LicenseKeyRow = typeof licenseKeys.$inferSelect
 
@@ -33,10 +33,10 @@ export async function issueLicenseKey(
   requireRole(ctx, 'operator')
   const now = ctx.clock.now()
   const licenseId = uuidOf('lic', input.license_id, 'license')
-  const keyring = await ctx.keyring.current()
+  const keyring = await ctx.keyring.current((await findLicense(ctx.db, licenseId))?.productCode)
   return transaction(ctx.db, async (tx) => {
     const license = await holdLicense(tx, licenseId)
-    standingToIssue(license, 0, now)
+    refuseUnissuable(license, input.offline, now)
     const issued = await insertDistinct(tx, ctx, { keyring, license, input, now })
     await recordChange(tx, ctx, {
       action: 'license_key.issue',
@@ -62,6 +62,16 @@ interface Order {
   now: Date
 }
 
+/**
+ * A key is a credential: what it is worth is decided by the license's row each time it is presented, so one may be
+ * issued while the license is suspended or past its end. An offline key is a lease that nobody can call back.
+ */
+function refuseUnissuable(license: LicenseFacts, offline: boolean, now: Date): void {
+  if (license.status !== 'revoked' && !offline) return
+  const standing = standingToIssue(license, 0, now)
+  if (standing.inGrace) throw inGrace(license)
+}
+
 async function insertDistinct(
   tx: Transaction,
   ctx: Ctx,
@@ -69,9 +79,8 @@ async function insertDistinct(
 ): Promise<{ row: LicenseKeyRow; secret: string }> {
   const second = unixSeconds(now)
   const end = license.expiresAt === null ? LAST_SECOND : unixSeconds(license.expiresAt)
-  if (end < second) throw expired(license)
   const id = uuidv7(now, ctx.random)
-  for (let ahead = 0; ahead <= MOST_SECONDS_AHEAD && second + ahead <= end; ahead += 1) {
+  for (let ahead = 0; ahead <= MOST_SECONDS_AHEAD; ahead += 1) {
     const payload = payloadOf(license, input.offline, second + ahead, end)
     const secret = await signRaw(keyring.signer(license.productCode, 'raw', now), 'license_key', payload)
     const [row] = await tx
@@ -121,11 +130,15 @@ const tooMany = () =>
     headers: { 'Retry-After': String(MOST_SECONDS_AHEAD) },
   })
 
-const expired = (license: LicenseFacts) =>
-  new Refusal('conflict', 'The license is in its grace period: a key of it would be expired when issued.', {
-    facts: {
-      reason: 'license_in_grace',
-      ...(license.expiresAt ? { expires_at: rfc3339(license.expiresAt) } : {}),
+const inGrace = (license: LicenseFacts) =>
+  new Refusal(
+    'conflict',
+    'The license is in its grace period: an offline key would be expired when issued.',
+    {
+      facts: {
+        reason: 'license_in_grace',
+        ...(license.expiresAt ? { expires_at: rfc3339(license.expiresAt) } : {}),
+      },
+      fix: 'Renew the license first.',
     },
-    fix: 'Renew the license first.',
-  })
+  )
