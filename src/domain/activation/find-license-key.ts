@@ -17,6 +17,8 @@ export interface FoundLicenseKey {
 }
 
 const FORM_FAULTS = new Set(['too_large', 'wrong_form', 'bad_encoding', 'not_json', 'duplicate_member'])
+/** Raw objects name no key: one that was made a moment ago, by another process, shows as either. */
+const KEY_FAULTS = new Set(['bad_signature', 'unknown_key'])
 
 /**
  * The license that the key proves. A key whose signature does not hold reaches no table.
@@ -31,7 +33,10 @@ export async function findLicenseKey(ctx: Ctx, product: string, text: string): P
       age: 'any',
       now: unixSeconds(ctx.clock.now()),
     })
-  const verified = await verify((await ctx.keyring.current()).trusted)
+  let verified = await verify((await ctx.keyring.current()).trusted)
+  if (!verified.ok && KEY_FAULTS.has(verified.reason)) {
+    verified = await verify((await ctx.keyring.reload()).trusted)
+  }
   if (!verified.ok) throw FORM_FAULTS.has(verified.reason) ? malformed() : unknown()
   const [row] = await ctx.db
     .select()

@@ -50,9 +50,8 @@ export function guardKeyring(cache: KeyringCache, guard: ClockGuard): KeyringCac
     }
   }
   return {
-    current: () => guarded(cache.current()),
+    current: (product) => guarded(cache.current(product)),
     reload: () => guarded(cache.reload()),
-    lookAgain: () => guarded(cache.lookAgain()),
   }
 }
 

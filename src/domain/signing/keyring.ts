@@ -13,7 +13,6 @@ import { type KeyTimes, keyStatus } from './key-times.ts'
 
 /** How long a snapshot serves: the longest that a rotation or revocation takes to reach another process. */
 const FRESH_MS = 2_000
-const LOOK_AGAIN_MS = 1_000
 
 interface KeyRow extends KeyTimes {
   kid: string
@@ -33,17 +32,19 @@ export interface Keyring {
   keySetNumber: number
   /** Every key of every product with its status, for verifying. */
   trusted: TrustedKeys
+  has(product: string): boolean
   /** The key that signs for the product now. Throws when there is none: every product is made with its keys. */
   signer<Use extends KeyUse>(product: string, use: Use, now: Date): SigningKey<Use>
 }
 
 export interface KeyringCache {
-  /** The keys as of at most two seconds ago. */
-  current(): Promise<Keyring>
-  /** The keys as they are, after a change. */
+  /** The keys as of at most two seconds ago; as they are, where those are none of `product`: it may be that new. */
+  current(product?: string): Promise<Keyring>
+  /**
+   * The keys as they are, after a change or for a token whose key is not among them: another process may have made it
+   * a moment ago. However many ask at once, one read runs and one waits, whatever strangers send.
+   */
   reload(): Promise<Keyring>
-  /** For a token that names an unknown key: as they are, but read at most once a second, whatever strangers send. */
-  lookAgain(): Promise<Keyring>
 }
 
 /** What binds a sealed private key to its row, so that rows cannot be swapped. */
@@ -54,7 +55,8 @@ export const sealName = (product: string, use: KeyUse, kid: string): string =>
 export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock): KeyringCache {
   const opened = new Map<string, { signing: SigningKey; trusted: TrustedKey }>()
   let latest: { keyring: Keyring; at: number } | undefined
-  let loading: Promise<Keyring> | undefined
+  let running: Promise<Keyring> | undefined
+  let waiting: Promise<Keyring> | undefined
 
   const openKey = async (row: KeyRow): Promise<OpenedKey> => {
     let keys = opened.get(row.kid)
@@ -75,25 +77,31 @@ export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock):
     return keyring
   }
 
-  const reload = async (): Promise<Keyring> => {
-    const mine = load()
-    loading = mine
-    try {
-      return await mine
-    } finally {
-      if (loading === mine) loading = undefined
+  /** A read that begins after the call; one after the other, so that an older one never comes last. */
+  const reload = (): Promise<Keyring> => {
+    if (running) {
+      waiting ??= running.then(next, next)
+      return waiting
     }
+    running = load().finally(() => {
+      running = undefined
+    })
+    return running
   }
 
-  const youngerThan = async (age: number): Promise<Keyring> => {
-    if (latest && clock.monotonic() - latest.at < age) return latest.keyring
-    return loading ?? reload()
+  const next = (): Promise<Keyring> => {
+    waiting = undefined
+    return reload()
   }
 
   return {
     reload,
-    current: () => youngerThan(FRESH_MS),
-    lookAgain: () => youngerThan(LOOK_AGAIN_MS),
+    async current(product) {
+      const suits = ({ has }: Keyring) => product === undefined || has(product)
+      if (latest && clock.monotonic() - latest.at < FRESH_MS && suits(latest.keyring)) return latest.keyring
+      const keyring = await (running ?? reload())
+      return suits(keyring) ? keyring : reload()
+    },
   }
 }
 
@@ -143,9 +151,11 @@ const unopenable = (row: KeyRow) =>
   )
 
 function toKeyring(keys: readonly OpenedKey[], keySetNumber: number): Keyring {
+  const products = new Set(keys.map(({ row }) => row.product))
   return {
     keySetNumber,
     trusted: trustKeys(keys.map((key) => key.trusted)),
+    has: (product) => products.has(product),
     signer<Use extends KeyUse>(product: string, use: Use, now: Date): SigningKey<Use> {
       // Newest first: the first that has begun is the one that no later key has superseded.
       const found = keys.find(

@@ -26,7 +26,7 @@ export async function signDirective(
 ): Promise<string | undefined> {
   if (nonce === undefined) return undefined
   const now = ctx.clock.now()
-  const keyring = await ctx.keyring.current()
+  const keyring = await ctx.keyring.current(subject.productCode)
   const iat = unixSeconds(now)
   return signJws(keyring.signer(subject.productCode, 'jws', now), DIRECTIVE_TYP, {
     iss: ctx.settings.issuer,

@@ -76,7 +76,7 @@ export async function signLicenseJwt(
     ...(lease.refreshable ? { refresh_url: `${ctx.settings.publicUrl}${REFRESH_PATH}` } : {}),
     ...(license.tenantId === null ? {} : { tenant_id: license.tenantId }),
   }
-  const keyring = await ctx.keyring.current()
+  const keyring = await ctx.keyring.current(license.productCode)
   const jwt = await signJws(keyring.signer(license.productCode, 'jws', now), LICENSE_TYP, claims)
   return { jwt, expires_in: lease.exp - iat }
 }
@@ -95,7 +95,7 @@ export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): P
   if (!rights.full) return undefined
   const now = ctx.clock.now()
   const issuedAt = unixSeconds(now)
-  const keyring = await ctx.keyring.current()
+  const keyring = await ctx.keyring.current(license.productCode)
   return signRaw(keyring.signer(license.productCode, 'raw', now), 'entitlement_token', {
     iss: ctx.settings.issuer,
     product: license.productCode,

@@ -30,7 +30,7 @@ export async function presentedJwt(ctx: Ctx, token: string, age: LeaseAge): Prom
     })
   let verified = await verify((await ctx.keyring.current()).trusted)
   if (!verified.ok && verified.reason === 'unknown_key') {
-    verified = await verify((await ctx.keyring.lookAgain()).trusted)
+    verified = await verify((await ctx.keyring.reload()).trusted)
   }
   if (!verified.ok) {
     if (verified.reason === 'expired') {
