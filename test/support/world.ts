@@ -1,6 +1,9 @@
 // A small vendor's world over the admin API: a product, its tiers, a customer, a license and its credentials.
 import type { TestApp } from './app.ts'
 
+/** A server whose admin API can be called. */
+export type AdminCaller = Pick<TestApp, 'admin'>
+
 export interface WorldOptions {
   product?: string
   instanceAuth?: 'open' | 'token'
@@ -24,7 +27,7 @@ export interface World {
 export const PRO_FEATURES = ['audit_logs', 'oidc']
 
 /** Tiers: free (rank 0), pro (10, 30 days of grace), enterprise (20). The license is pro, for a year, 3 seats. */
-export async function createWorld(app: TestApp, options: WorldOptions = {}): Promise<World> {
+export async function createWorld(app: AdminCaller, options: WorldOptions = {}): Promise<World> {
   const product = options.product ?? 'keldris'
   const create = creator(app)
   await create('/products', {
@@ -45,12 +48,12 @@ export async function createWorld(app: TestApp, options: WorldOptions = {}): Pro
   return license(app, product, await newCustomer(app), options.license)
 }
 
-export async function newCustomer(app: TestApp): Promise<string> {
+export async function newCustomer(app: AdminCaller): Promise<string> {
   return (await creator(app)('/customers', { name: 'Ada', company: 'Analytical Engines' })).id
 }
 
 async function license(
-  app: TestApp,
+  app: AdminCaller,
   product: string,
   customerId: string,
   overrides: Record<string, unknown> = {},
@@ -78,7 +81,7 @@ async function license(
   }
 }
 
-const creator = (app: TestApp) => async (path: string, body: object) => {
+const creator = (app: AdminCaller) => async (path: string, body: object) => {
   const answer = await app.admin('POST', path, body)
   if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`)
   return answer.body
