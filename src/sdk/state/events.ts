@@ -1,0 +1,84 @@
+// Everything that can happen to the state. What came from outside was verified before: an event carries facts.
+import type { DirectiveClaims } from '../../contract/claims.ts'
+import type { TriedStep } from '../explain/explanation.ts'
+import type { Slots } from '../grants/choose.ts'
+import type { Grant } from '../grants/grant.ts'
+import type { Instant } from '../time/clock.ts'
+import type { HeldLicenseKey, Role, TaskKind } from './state.ts'
+import type { StoredState } from './stored.ts'
+
+/** What the disk and the options held when the SDK started. */
+export interface Opened {
+  type: 'opened'
+  role: Role
+  stored: StoredState | null
+  slots: Pick<Slots, 'static' | 'session' | 'envelope'>
+  licenseKey: HeldLicenseKey | null
+  invalid: readonly string[]
+  tried: readonly Omit<TriedStep, 'at'>[]
+  /** Hash of the credential in use; null where there is none. */
+  credential: string | null
+}
+
+/** A request came back, or did not. */
+export type Outcome =
+  | {
+      /** Nothing that a Leasehold server says: no connection, a timeout, a redirect, HTML, too large. */
+      kind: 'unreachable'
+      why: string
+    }
+  | ServerAnswer
+
+export interface ServerAnswer {
+  kind: 'answer'
+  status: number
+  /** The body's `error`, or a denial's `reason`. */
+  code: string | null
+  message: string | null
+  /** Milliseconds. */
+  retryAfter: number | null
+  /** Verified, and answering this request's nonce (T1). */
+  directive: DirectiveClaims | null
+  /** Verified license JWT. */
+  grant: Grant | null
+  /** Why the license JWT or the directive of the answer was not believed. */
+  refused: string | null
+  refreshToken: string | null
+  instanceToken: string | null
+  /** SHA-256 of the entitlement token, in hex; null where the answer has none. */
+  entitlementHash: string | null
+  /** Seconds, as they came. */
+  heartbeatInterval: unknown
+  refreshInterval: unknown
+}
+
+/** A request as it was sent. */
+export interface Sent {
+  task: TaskKind
+  request: RequestKind
+  /** Whether it proved which instance sent it; other answers carry no token of the chain (T5). */
+  proven: boolean
+  withInstanceToken: boolean
+}
+
+export type RequestKind = 'register' | 'exchange' | 'refresh' | 'activate' | 'validate' | 'heartbeat'
+
+export type Event =
+  | Opened
+  | { type: 'tick' }
+  | { type: 'answered'; sent: Sent; outcome: Outcome }
+  /** The disk as another process has left it: read by a follower, or by the leader before it asks. */
+  | { type: 'read'; stored: StoredState; session: Grant | null }
+  | { type: 'role'; role: Role }
+  /** A refresh id is about to go out; it has to be on disk before. */
+  | { type: 'chained'; refreshId: string }
+  | { type: 'keys_revoked'; kids: readonly string[] }
+  /** Someone called refreshNow. */
+  | { type: 'asked' }
+  | { type: 'start_deadline' }
+  /** The seat was given back. */
+  | { type: 'released' }
+  | { type: 'stopped' }
+
+/** With the time at which it happened. */
+export type TimedEvent = Event & { at: Instant }

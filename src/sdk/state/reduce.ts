@@ -1,0 +1,168 @@
+// The one reducer: (state, event) → state and effects. Pure: time and chance are part of what goes in.
+
+import { inOrder } from '../grants/choose.ts'
+import { HOUR } from '../schedule/timing.ts'
+import { advance, isBehind, raiseFloor } from '../time/clock.ts'
+import { applyAnswer } from './answered.ts'
+import type { Effect } from './effects.ts'
+import type { TimedEvent } from './events.ts'
+import { announceCache, noticeClock, noticeEnds } from './notices.ts'
+import { applyOpened } from './opened.ts'
+import { applyRead } from './read.ts'
+import { isAsking, nextRequest, requestOf } from './requests.ts'
+import { type SdkState, TASKS } from './state.ts'
+import { dueIn, dueWithin, setTask, type Turn, update, updateKept } from './turn.ts'
+import { compareViews, deriveView } from './view.ts'
+
+/** How often the floor is saved while nothing else is: T7 asks for an hour, a killed process should lose less. */
+const SAVE_FLOOR = HOUR / 6
+
+/** How long a grant outlives the revocation of its key: the time that a new one may take to arrive. */
+const REVOKED_KEY_DELAY = 60_000
+
+export interface Reduced {
+  state: SdkState
+  effects: Effect[]
+}
+
+export function reduce(before: SdkState, event: TimedEvent): Reduced {
+  const turn: Turn = {
+    state: { ...before, time: advance(before.time, event.at) },
+    effects: [],
+    why: 'time passed',
+  }
+  if (before.role === 'stopped') return { state: before, effects: [] }
+  apply(turn, event)
+  noticeClock(turn, isBehind(turn.state.time))
+  showView(turn, before)
+  noticeEnds(turn)
+  changeHands(turn, before)
+  send(turn)
+  endAsking(turn)
+  save(turn)
+  return { state: turn.state, effects: turn.effects }
+}
+
+function apply(turn: Turn, event: TimedEvent): void {
+  const { state } = turn
+  switch (event.type) {
+    case 'opened':
+      applyOpened(turn, event)
+      break
+    case 'answered':
+      applyAnswer(turn, event.sent, event.outcome)
+      break
+    case 'read':
+      applyRead(turn, event.stored, event.session)
+      break
+    case 'tick':
+      break
+    case 'role':
+      applyRole(turn, event.role)
+      break
+    case 'chained':
+      updateKept(turn, { chain: { ...state.chain, refreshId: event.refreshId } })
+      break
+    case 'keys_revoked':
+      applyRevokedKeys(turn, event.kids)
+      break
+    case 'asked':
+      applyAsked(turn)
+      break
+    case 'start_deadline':
+      if (!state.settled) announceCache(turn)
+      update(turn, { settled: true })
+      break
+    case 'released':
+      applyReleased(turn)
+      break
+    case 'stopped':
+      update(turn, { role: 'stopped', inFlight: null })
+      break
+  }
+}
+
+function applyRevokedKeys(turn: Turn, kids: readonly string[]): void {
+  const { revokedKeys, slots, time } = turn.state
+  const fresh = kids.filter((kid) => !revokedKeys.has(kid))
+  if (fresh.length === 0) return
+  turn.why = 'the key that signed the license was revoked'
+  const from = time.elapsed + REVOKED_KEY_DELAY
+  update(turn, { revokedKeys: new Map([...revokedKeys, ...fresh.map((kid) => [kid, from] as const)]) })
+  if (inOrder(slots).some((grant) => fresh.includes(grant.kid))) dueIn(turn, 'grant', 0)
+}
+
+function applyReleased(turn: Turn): void {
+  const { slots, licenseKey } = turn.state
+  turn.why = 'the seat was given back'
+  updateKept(turn, {
+    slots: { ...slots, session: null },
+    licenseKey: licenseKey ? { ...licenseKey, use: { ...licenseKey.use, confirmedAt: null } } : null,
+  })
+}
+
+function applyRole(turn: Turn, role: SdkState['role']): void {
+  const was = turn.state.role
+  if (was === role) return
+  update(turn, { role })
+  if (role === 'follower' || was !== 'follower') return
+  // The former leader is gone: ask as after a start.
+  for (const task of TASKS) if (!turn.state.tasks[task].done) dueIn(turn, task, 0)
+}
+
+/** `refreshNow`: at once, whatever the schedule; a request in flight is joined. */
+function applyAsked(turn: Turn): void {
+  if (!isAsking(turn.state)) return
+  update(turn, { outage: { ...turn.state.outage, until: 0 } })
+  const asked = (['grant', 'heartbeat'] as const).filter((task) => requestOf(turn.state, task) !== null)
+  for (const task of asked) if (turn.state.inFlight !== task) dueIn(turn, task, 0)
+  update(turn, { asked })
+}
+
+/** A verified grant raises the floor; the view follows; one event per change. */
+function showView(turn: Turn, before: SdkState): void {
+  let { time } = turn.state
+  for (const grant of inOrder(turn.state.slots)) {
+    if (!inOrder(before.slots).includes(grant)) time = raiseFloor(time, grant.issuedAt)
+  }
+  update(turn, { time })
+  const view = deriveView(turn.state)
+  const change = compareViews(before.view, view, turn.why, turn.state)
+  update(turn, { view: change || view.reason !== before.view.reason ? view : before.view })
+  if (change && before.settled) turn.effects.push({ type: 'change', change })
+  if (turn.state.settled && !before.settled) turn.effects.push({ type: 'settled' })
+}
+
+/** What decides may have changed hands: the API key's turn, after a static token has ended or a kill was cleared. */
+function changeHands(turn: Turn, before: SdkState): void {
+  const was = requestOf(before, 'grant')
+  const is = requestOf(turn.state, 'grant')
+  if (before.settled && is !== null && is !== was && is !== 'validate') dueWithin(turn, 'grant', 0)
+}
+
+function send(turn: Turn): void {
+  const next = nextRequest(turn.state)
+  if (next === null) return
+  update(turn, { inFlight: next.task })
+  setTask(turn, next.task, { dueAt: null })
+  turn.effects.push({ type: 'send', ...next })
+}
+
+function endAsking(turn: Turn): void {
+  const { asked, inFlight, tasks } = turn.state
+  if (asked.length === 0) return
+  const open = asked.filter(
+    (task) => inFlight === task || (tasks[task].dueAt ?? Number.POSITIVE_INFINITY) <= turn.state.time.elapsed,
+  )
+  if (open.length === asked.length) return
+  update(turn, { asked: open })
+  if (open.length === 0) turn.effects.push({ type: 'asked_done' })
+}
+
+function save(turn: Turn): void {
+  const { dirty, time, savedAt, role } = turn.state
+  if (!dirty && time.elapsed - savedAt < SAVE_FLOOR) return
+  // Only the leader writes; what a follower has changed was the leader's word.
+  update(turn, { dirty: false, savedAt: time.elapsed })
+  if (role === 'leader') turn.effects.push({ type: 'save' })
+}

@@ -1,0 +1,155 @@
+// The whole state of a running SDK, as one immutable value. Types and the first value; what changes it is reduce.ts.
+import type { Action, LicenseKeyPayload } from '../../contract/claims.ts'
+import type { LicenseKeyUse } from '../../license/lease.ts'
+import type { TriedStep } from '../explain/explanation.ts'
+import { NO_GRANTS, type Slots } from '../grants/choose.ts'
+import type { Rejections } from '../grants/rejection.ts'
+import type { LicenseView } from '../license.ts'
+import type { Chance } from '../schedule/random.ts'
+import { type Instant, startTime, type TimeState } from '../time/clock.ts'
+import type { Config } from './config.ts'
+
+/** What is asked of the server by itself, again and again. */
+export const TASKS = ['register', 'grant', 'heartbeat'] as const
+export type TaskKind = (typeof TASKS)[number]
+
+export interface Task {
+  /** In elapsed milliseconds; null: not due. */
+  dueAt: number | null
+  /** In a row. */
+  failures: number
+  /** Whether a run of this process has succeeded. */
+  done: boolean
+}
+
+export type Role = 'leader' | 'follower' | 'alone' | 'stopped'
+
+/** The last fresh word about this instance. */
+export interface InstanceAction {
+  action: Action
+  seq: number
+  reason: string
+  /** Unix seconds of the directive. */
+  iat: number
+}
+
+/** The refresh chain (T5). */
+export interface Chain {
+  refreshToken: string | null
+  /** Pending: it went out and no answer to it was stored yet. */
+  refreshId: string | null
+}
+
+export interface Identity {
+  token: string | null
+  /** The server did not know it: unsigned, so it is kept until another takes its place (T1). */
+  doubted: boolean
+  /** When the instance last proved itself anew, in elapsed milliseconds. */
+  reprovedAt: number | null
+}
+
+export interface HeldLicenseKey {
+  token: string
+  /** SHA-256 of the token, by which its use is remembered. */
+  hash: string
+  kid: string
+  payload: LicenseKeyPayload
+  use: LicenseKeyUse
+}
+
+export interface SdkState {
+  config: Config
+  time: TimeState
+  chance: Chance
+  role: Role
+  /** Whether the start is over: until then nothing is told. */
+  settled: boolean
+  slots: Slots
+  licenseKey: HeldLicenseKey | null
+  /** Codes of what was given and is no license: the first makes the state INVALID where nothing is in force. */
+  invalid: readonly string[]
+  rejections: Rejections
+  revokedKeys: ReadonlyMap<string, number>
+  action: InstanceAction | null
+  identity: Identity
+  chain: Chain
+  /** Whether the license key has been activated by this process. */
+  activated: boolean
+  tasks: Readonly<Record<TaskKind, Task>>
+  inFlight: TaskKind | null
+  /** What `refreshNow` waits for. */
+  asked: readonly TaskKind[]
+  /** Failures to reach the server in a row, and until when it is left alone (elapsed milliseconds). */
+  outage: { failures: number; until: number }
+  /** As the server last set them, in milliseconds. */
+  intervals: { heartbeat: number; refresh: number }
+  entitlementHash: string
+  /** Hash of the credential by which the cached license was obtained. */
+  credential: string | null
+  /** Hash of the credential in use; null where there is none. */
+  ownCredential: string | null
+  tried: readonly TriedStep[]
+  /** Unix milliseconds of the last fresh directive. */
+  lastContact: number | null
+  /** The last failure since then: a code, and words. */
+  lastFailure: { code: string; text: string } | null
+  /** A cached license is in use and nobody has been told why yet. */
+  cacheNotice: boolean
+  /** Warnings that were shown and shall not be again, across restarts. */
+  shown: readonly string[]
+  clockWarned: boolean
+  /** Elapsed milliseconds. */
+  savedAt: number
+  /** Something that survives restarts has changed. */
+  dirty: boolean
+  view: LicenseView
+}
+
+const NOT_DUE: Task = { dueAt: null, failures: 0, done: false }
+
+/** The state before anything was read: community tier. */
+export function initialState(config: Config, at: Instant, seed: number): SdkState {
+  const { community } = config
+  return {
+    config,
+    time: startTime(at, config.clockPolicy),
+    chance: { seed },
+    role: 'alone',
+    settled: false,
+    slots: NO_GRANTS,
+    licenseKey: null,
+    invalid: [],
+    rejections: {},
+    revokedKeys: new Map(),
+    action: null,
+    identity: { token: null, doubted: false, reprovedAt: null },
+    chain: { refreshToken: null, refreshId: null },
+    activated: false,
+    tasks: { register: NOT_DUE, grant: NOT_DUE, heartbeat: NOT_DUE },
+    inFlight: null,
+    asked: [],
+    outage: { failures: 0, until: 0 },
+    intervals: { heartbeat: config.heartbeatInterval, refresh: config.refreshInterval },
+    entitlementHash: '',
+    credential: null,
+    ownCredential: null,
+    tried: [],
+    lastContact: null,
+    lastFailure: null,
+    cacheNotice: false,
+    shown: [],
+    clockWarned: false,
+    savedAt: 0,
+    dirty: false,
+    view: {
+      state: 'ABSENT',
+      source: 'community',
+      tier: community.tier,
+      features: [...community.features].sort(),
+      limits: community.limits,
+      killed: false,
+      downgraded: false,
+      reason: 'no_license',
+    },
+  }
+}

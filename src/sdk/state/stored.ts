@@ -1,0 +1,139 @@
+// state.json: what outlives the process, in every mode. Writes it from the state and reads it strictly back.
+import { ACTIONS } from '../../contract/claims.ts'
+import { isJsonObject, type JsonObject } from '../../license/json.ts'
+import { count, longText, matching, memberReader, oneOf, text, textOrEmpty } from '../../license/members.ts'
+import type { Rejection, Rejections } from '../grants/rejection.ts'
+import { type StoredTime, storeTime } from '../time/clock.ts'
+import type { InstanceAction, SdkState } from './state.ts'
+
+export const STATE_FORMAT = 1
+
+export interface StoredState {
+  format: number
+  product: string
+  issuer: string
+  instance_id: string
+  time: StoredTime
+  action: InstanceAction | null
+  rejections: Rejections
+  refresh_token: string | null
+  refresh_id: string | null
+  instance_token: string | null
+  /** Compact JWS of the newest key set. */
+  key_set: string | null
+  /** SHA-256 of the credential that the cached license came from. */
+  credential: string | null
+  /** Of the license key in use. */
+  key_use: { hash: string; first_used_at: number; confirmed_at: number | null; grace_days: number } | null
+  entitlement_hash: string
+  shown: string[]
+}
+
+/** The file's content; the key set is trust's own. */
+export function toStored(state: SdkState, keySet: string | null): StoredState {
+  const key = state.licenseKey
+  return {
+    format: STATE_FORMAT,
+    product: state.config.product,
+    issuer: state.config.issuer,
+    instance_id: state.config.instanceId,
+    time: storeTime(state.time),
+    action: state.action,
+    rejections: state.rejections,
+    refresh_token: state.chain.refreshToken,
+    refresh_id: state.chain.refreshId,
+    instance_token: state.identity.token,
+    key_set: keySet,
+    credential: state.credential,
+    key_use: key
+      ? {
+          hash: key.hash,
+          first_used_at: key.use.firstUsedAt,
+          confirmed_at: key.use.confirmedAt,
+          grace_days: key.use.graceDays,
+        }
+      : null,
+    entitlement_hash: state.entitlementHash,
+    shown: [...state.shown],
+  }
+}
+
+const token = matching(/^[\x21-\x7e]{1,255}$/)
+const orNull =
+  <T>(check: (value: unknown) => value is T) =>
+  (value: unknown): value is T | null =>
+    value === null || check(value)
+
+const milliseconds = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+
+const readTime = memberReader<StoredTime>({
+  required: { floor: orNull(milliseconds), floor_epoch: count, ahead: milliseconds },
+  optional: {},
+  forbidden: [],
+})
+
+const readAction = memberReader<InstanceAction>({
+  required: { action: oneOf(ACTIONS), seq: count, reason: textOrEmpty, iat: count },
+  optional: {},
+  forbidden: [],
+})
+
+const readRejection = memberReader<Rejection>({
+  required: { status: oneOf(['suspended', 'revoked', 'expired'] as const), reason: text, iat: count },
+  optional: {},
+  forbidden: [],
+})
+
+const readKeyUse = memberReader<NonNullable<StoredState['key_use']>>({
+  required: { hash: text, first_used_at: count, confirmed_at: orNull(count), grace_days: count },
+  optional: {},
+  forbidden: [],
+})
+
+const reads =
+  <T>(read: (value: JsonObject) => { ok: boolean }) =>
+  (value: unknown): value is T =>
+    isJsonObject(value) && read(value).ok
+
+const readMembers = memberReader<StoredState>({
+  required: {
+    format: count,
+    product: text,
+    issuer: longText,
+    instance_id: text,
+    time: reads<StoredTime>(readTime),
+    action: orNull(reads<InstanceAction>(readAction)),
+    rejections: (value): value is Rejections =>
+      isJsonObject(value) && Object.values(value).every(reads<Rejection>(readRejection)),
+    refresh_token: orNull(token),
+    refresh_id: orNull(token),
+    instance_token: orNull(token),
+    key_set: orNull(matching(/^[\w.-]{1,65536}$/)),
+    credential: orNull(text),
+    key_use: orNull(reads<NonNullable<StoredState['key_use']>>(readKeyUse)),
+    entitlement_hash: textOrEmpty,
+    shown: (value): value is string[] => Array.isArray(value) && value.every((item) => text(item)),
+  },
+  optional: {},
+  forbidden: [],
+})
+
+/** What is wrong with a state file, or the state that it holds. */
+export function readStored(
+  file: string,
+  own: { product: string; issuer: string; instanceId: string },
+): { ok: true; stored: StoredState } | { ok: false; reason: 'torn' | 'newer' | 'foreign' } {
+  let value: unknown
+  try {
+    value = JSON.parse(file)
+  } catch {
+    return { ok: false, reason: 'torn' }
+  }
+  if (!isJsonObject(value)) return { ok: false, reason: 'torn' }
+  if (typeof value.format === 'number' && value.format > STATE_FORMAT) return { ok: false, reason: 'newer' }
+  const read = readMembers(value)
+  if (!read.ok || read.claims.format !== STATE_FORMAT) return { ok: false, reason: 'torn' }
+  const { product, issuer, instance_id: instanceId } = read.claims
+  const isOwn = product === own.product && issuer === own.issuer && instanceId === own.instanceId
+  return isOwn ? { ok: true, stored: read.claims } : { ok: false, reason: 'foreign' }
+}
