@@ -1,0 +1,22 @@
+// A pool that writes down every statement it sends, transaction control included.
+import { drizzle } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+import type { Database } from '../../src/db/client.ts'
+
+export interface CountingDatabase {
+  db: Database
+  /** Every statement sent so far, in order. */
+  statements: string[]
+  close(): Promise<void>
+}
+
+export function countingDatabase(url: string, poolSize: number): CountingDatabase {
+  const statements: string[] = []
+  const client = postgres(url, {
+    max: poolSize,
+    fetch_types: false,
+    onnotice: () => {},
+    debug: (_connection, text) => statements.push(text.trim()),
+  })
+  return { db: drizzle(client), statements, close: () => client.end({ timeout: 5 }) }
+}
