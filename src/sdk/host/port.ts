@@ -45,6 +45,8 @@ export interface HostStorage {
   read(name: string): Promise<string | null>
   /** Replaces the text: a crash at any moment leaves the old or the new one, whole. @throws StorageFault */
   write(name: string, text: string): Promise<void>
+  /** Removes a text; no fault where there is none. @throws StorageFault */
+  remove(name: string): Promise<void>
   /** Moves a text out of the way under another name, for someone to look at. Never throws. */
   setAside(name: string): Promise<void>
   /** Becomes, or stays, the leader; touches the lock. False while another process leads. @throws StorageFault */

@@ -10,6 +10,7 @@ import type { StoredState } from './stored.ts'
 /** What the disk and the options held when the SDK started. */
 export interface Opened {
   type: 'opened'
+  instanceId: string
   role: Role
   stored: StoredState | null
   slots: Pick<Slots, 'static' | 'session' | 'envelope'>
@@ -70,9 +71,13 @@ export type Event =
   /** The disk as another process has left it: read by a follower, or by the leader before it asks. */
   | { type: 'read'; stored: StoredState; session: Grant | null }
   | { type: 'role'; role: Role }
+  /** What was to be asked is not to be asked any more. */
+  | { type: 'not_sent' }
   /** A refresh id is about to go out; it has to be on disk before. */
   | { type: 'chained'; refreshId: string }
   | { type: 'keys_revoked'; kids: readonly string[] }
+  /** Another key set is in force, and is to be kept. */
+  | { type: 'key_set' }
   /** Someone called refreshNow. */
   | { type: 'asked' }
   | { type: 'start_deadline' }

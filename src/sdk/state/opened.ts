@@ -12,7 +12,7 @@ import { chosenGrant } from './view.ts'
 
 export function applyOpened(turn: Turn, event: Opened): void {
   turn.why = 'the SDK started'
-  update(turn, { role: event.role })
+  update(turn, { role: event.role, config: { ...turn.state.config, instanceId: event.instanceId } })
   if (event.stored) adoptStored(turn, event.stored)
   for (const grant of Object.values(event.slots)) {
     if (grant) update(turn, { time: raiseFloor(turn.state.time, grant.issuedAt) })

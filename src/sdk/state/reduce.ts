@@ -60,11 +60,17 @@ function apply(turn: Turn, event: TimedEvent): void {
     case 'role':
       applyRole(turn, event.role)
       break
+    case 'not_sent':
+      update(turn, { inFlight: null })
+      break
     case 'chained':
       updateKept(turn, { chain: { ...state.chain, refreshId: event.refreshId } })
       break
     case 'keys_revoked':
       applyRevokedKeys(turn, event.kids)
+      break
+    case 'key_set':
+      updateKept(turn, {})
       break
     case 'asked':
       applyAsked(turn)
@@ -105,9 +111,12 @@ function applyRole(turn: Turn, role: SdkState['role']): void {
   const was = turn.state.role
   if (was === role) return
   update(turn, { role })
-  if (role === 'follower' || was !== 'follower') return
+  if (role === 'follower') update(turn, { inFlight: null })
+  // A disk that works again holds older things than memory does.
+  if (was === 'alone' && role === 'leader') updateKept(turn, {})
+  if (was !== 'follower') return
   // The former leader is gone: ask as after a start.
-  for (const task of TASKS) if (!turn.state.tasks[task].done) dueIn(turn, task, 0)
+  for (const task of TASKS) dueIn(turn, task, 0)
 }
 
 /** `refreshNow`: at once, whatever the schedule; a request in flight is joined. */

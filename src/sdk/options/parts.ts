@@ -1,0 +1,74 @@
+// The nested options: trust and tiers. Adds to the list of mistakes; throws nothing.
+import type { PinnedKey, TierGrant, TrustOptions } from '../options.ts'
+import { readPublicKey } from '../trust/keys.ts'
+
+export type Mistakes = string[]
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function checkTrust(value: unknown, mistakes: Mistakes): TrustOptions {
+  const trust: TrustOptions = { issuer: '', roots: [] }
+  if (!isObject(value)) {
+    mistakes.push('trust must be { issuer, roots: [..] }')
+    return trust
+  }
+  const { issuer, roots, keys, minNumber } = value
+  if (typeof issuer === 'string' && issuer !== '') trust.issuer = issuer
+  else mistakes.push('trust.issuer must be the exact iss of the server')
+  if (isList(roots) && roots.length >= 1 && roots.length <= 2 && roots.every((root) => readPublicKey(root))) {
+    trust.roots = roots as string[]
+  } else {
+    mistakes.push('trust.roots must be one or two Ed25519 public keys (hex, base64url or SPKI base64)')
+  }
+  if (keys !== undefined) {
+    if (isList(keys) && keys.every(isPinnedKey)) trust.keys = keys
+    else mistakes.push('trust.keys must be a list of { x, use: "jws" | "raw", kid? }')
+  }
+  if (minNumber !== undefined) {
+    if (Number.isSafeInteger(minNumber) && Number(minNumber) >= 0) trust.minNumber = Number(minNumber)
+    else mistakes.push('trust.minNumber must be a whole number from 0')
+  }
+  return trust
+}
+
+/** Features and limits of a tier. */
+export function checkRights(name: string, value: unknown, mistakes: Mistakes): TierGrant {
+  if (value === undefined) return {}
+  if (!isObject(value)) {
+    mistakes.push(`${name} must be an object`)
+    return {}
+  }
+  const { tier, features, limits } = value
+  const rights: TierGrant = {}
+  if (tier !== undefined && (typeof tier !== 'string' || tier === ''))
+    mistakes.push(`${name}.tier must be a name`)
+  if (features !== undefined) {
+    if (isList(features) && features.every((feature) => typeof feature === 'string'))
+      rights.features = features
+    else mistakes.push(`${name}.features must be a list of names`)
+  }
+  if (limits !== undefined) {
+    if (isObject(limits) && Object.values(limits).every(isLimit))
+      rights.limits = limits as Record<string, number>
+    else mistakes.push(`${name}.limits must be numbers from 0, or -1 or Infinity for unlimited`)
+  }
+  return rights
+}
+
+const isList = (value: unknown): value is unknown[] => Array.isArray(value)
+
+function isLimit(value: unknown): boolean {
+  return value === undefined || value === -1 || (typeof value === 'number' && value >= 0)
+}
+
+function isPinnedKey(value: unknown): value is PinnedKey {
+  if (!isObject(value)) return false
+  const { x, use, kid } = value
+  return (
+    readPublicKey(x) !== null &&
+    (use === 'jws' || use === 'raw') &&
+    (kid === undefined || typeof kid === 'string')
+  )
+}

@@ -1,0 +1,24 @@
+// What is public on every platform. Another platform than Node calls startLicenseOn with a host of its own.
+export type { Diagnostics, NextReport } from './explain/diagnostics.ts'
+export type {
+  ExplainedFeature,
+  ExplainedLimit,
+  Explanation,
+  NextStep,
+  Origin,
+  TriedStep,
+} from './explain/explanation.ts'
+export type {
+  Host,
+  HostClock,
+  HostFacts,
+  HostLog,
+  HostStorage,
+  HostTimers,
+  StorageProblem,
+} from './host/port.ts'
+export { StorageFault } from './host/port.ts'
+export type { License, LicenseChange, LicenseSource, LicenseView, StopOptions } from './license.ts'
+export { LicenseOptionsError } from './options/check.ts'
+export type * from './options.ts'
+export { startLicenseOn } from './start.ts'

@@ -1,0 +1,159 @@
+// Carries events to the reducer and its effects out to the platform. Decides nothing; never throws.
+import type { Disk, Owner } from '../disk/disk.ts'
+import type { Host } from '../host/port.ts'
+import type { LicenseChange } from '../license.ts'
+import type { Effect } from '../state/effects.ts'
+import type { Event } from '../state/events.ts'
+import { reduce } from '../state/reduce.ts'
+import { nextLook } from '../state/requests.ts'
+import type { SdkState } from '../state/state.ts'
+import { toStored } from '../state/stored.ts'
+import { effectiveGrant } from '../state/view.ts'
+import { nowSeconds } from '../time/clock.ts'
+import type { Trust } from '../trust/trust.ts'
+import type { Gates } from './gates.ts'
+
+export interface DriverPort {
+  host: Host
+  gates: Gates
+  trust(): Trust | null
+  disk(): Disk | null
+  /** Sends a request and brings its answer back as an event. Never rejects. */
+  send(effect: Extract<Effect, { type: 'send' }>): Promise<void>
+  /** Looks after the lock and what others have written. Never rejects. */
+  lookAfter(): Promise<void>
+  onChange(change: LicenseChange): void
+}
+
+export interface Driver {
+  state(): SdkState
+  dispatch(event: Event): void
+  /** Resolves when the start is over. */
+  settled: Promise<void>
+  /** Resolves when what was asked has been answered, or cannot be. */
+  asked(): Promise<void>
+  /** Resolves when all that was to be written has been. */
+  flush(): Promise<void>
+  owner(): Owner
+  end(): void
+}
+
+export function drive(first: SdkState, port: DriverPort): Driver {
+  const { host, gates } = port
+  let state = first
+  let cancelTimer = () => {}
+  let ended = false
+  let writing: Promise<void> = Promise.resolve()
+  let saveWaits = false
+  let settle = () => {}
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  const askers = new Set<() => void>()
+
+  function dispatch(event: Event): void {
+    if (ended) return
+    const at = { wall: host.clock.wall(), mono: host.clock.monotonic() }
+    const before = state
+    const reduced = reduce(state, { ...event, at })
+    state = reduced.state
+    if (state.view !== before.view || state.slots !== before.slots) {
+      gates.show(state.view, unnamedLimit(state))
+    }
+    for (const effect of reduced.effects) perform(effect)
+    cancelTimer()
+    cancelTimer = host.timers.after(nextLook(state), onTimer)
+  }
+
+  function onTimer(): void {
+    dispatch({ type: 'tick' })
+    port.lookAfter().catch(report)
+  }
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'log':
+        log(effect.level, effect.message)
+        break
+      case 'change':
+        port.onChange(effect.change)
+        break
+      case 'settled':
+        settle()
+        break
+      case 'asked_done':
+        for (const resolve of askers) resolve()
+        askers.clear()
+        break
+      case 'save':
+        save()
+        break
+      case 'save_cache':
+        write(async (disk, trust) =>
+          disk.saveCache(effect.token, effect.issuedAt, trust, nowSeconds(state.time)),
+        )
+        break
+      case 'send':
+        port.send(effect).catch(report)
+        break
+    }
+  }
+
+  /** One write after another; a save that waits its turn writes the newest state, once. */
+  function save(): void {
+    if (saveWaits) return
+    saveWaits = true
+    write(async (disk, trust) => {
+      saveWaits = false
+      await disk.saveState(toStored(state, trust.keySet()?.token ?? null))
+    })
+  }
+
+  function write(work: (disk: Disk, trust: Trust) => Promise<void>): void {
+    const disk = port.disk()
+    const trust = port.trust()
+    if (disk && trust) writing = writing.then(() => work(disk, trust)).catch(report)
+    else saveWaits = false
+  }
+
+  function log(level: 'info' | 'warn', message: string): void {
+    try {
+      host.log[level](message)
+    } catch {
+      // A logger that fails must not take the product with it.
+    }
+  }
+
+  function report(error: unknown): void {
+    log('warn', `License runtime: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
+  return {
+    state: () => state,
+    dispatch,
+    settled,
+    async asked() {
+      dispatch({ type: 'asked' })
+      if (state.asked.length === 0) return
+      await new Promise<void>((resolve) => askers.add(resolve))
+    },
+    flush: () => writing,
+    owner: () => ({
+      product: state.config.product,
+      issuer: state.config.issuer,
+      instanceId: state.config.instanceId,
+    }),
+    end() {
+      dispatch({ type: 'stopped' })
+      ended = true
+      cancelTimer()
+      settle()
+      for (const resolve of askers) resolve()
+    },
+  }
+}
+
+/** Under quotas a limit that is not named is unlimited; elsewhere it is the product's mistake. */
+function unnamedLimit(state: SdkState): number | undefined {
+  return effectiveGrant(state)?.unnamed === 'unlimited' ? Number.POSITIVE_INFINITY : undefined
+}

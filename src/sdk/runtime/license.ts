@@ -1,0 +1,110 @@
+// The License object over a driver: reads from memory, tells changes, passes requests on. Never throws.
+import { diagnose } from '../explain/diagnose.ts'
+import { explain } from '../explain/explain.ts'
+import type { HostLog } from '../host/port.ts'
+import type { License, LicenseChange, StopOptions } from '../license.ts'
+import type { Trust } from '../trust/trust.ts'
+import type { Reporter } from '../wire/report.ts'
+import type { Driver } from './driver.ts'
+import type { Gates } from './gates.ts'
+
+export interface LicensePort {
+  driver: Driver
+  gates: Gates
+  log: HostLog
+  reporter: Reporter
+  trust(): Trust | null
+  storage(): string | null
+  /** A follower has no one to ask but the disk. Never rejects. */
+  lookAfter(): Promise<void>
+  stop(options: StopOptions): Promise<void>
+}
+
+export interface Listeners {
+  tell(change: LicenseChange): void
+  add(listener: (change: LicenseChange) => void): () => void
+}
+
+export function openListeners(log: HostLog): Listeners {
+  const listeners = new Set<(change: LicenseChange) => void>()
+  return {
+    tell(change) {
+      for (const listener of listeners) {
+        try {
+          // An async listener that fails is as harmless as another.
+          const result: unknown = listener(change)
+          if (result instanceof Promise) result.catch((error: unknown) => complain(log, error))
+        } catch (error) {
+          complain(log, error)
+        }
+      }
+    },
+    add(listener) {
+      const own = (change: LicenseChange) => listener(change)
+      listeners.add(own)
+      return () => {
+        listeners.delete(own)
+      }
+    },
+  }
+}
+
+export function licenseOver(port: LicensePort, listeners: Listeners): License {
+  const { driver, gates } = port
+  const unknown = new Set<string>()
+  let stopped: Promise<void> | null = null
+  return {
+    has: gates.has,
+    limit(name) {
+      const limit = gates.limit(name)
+      if (limit !== undefined) return limit
+      if (!unknown.has(name)) {
+        unknown.add(name)
+        port.log.warn(`Limit ${name} is neither in the license nor in community.limits: 0 counts`)
+      }
+      return 0
+    },
+    get state() {
+      return gates.view.state
+    },
+    get source() {
+      return gates.view.source
+    },
+    get tier() {
+      return gates.view.tier
+    },
+    get downgraded() {
+      return gates.view.downgraded
+    },
+    get killed() {
+      return gates.view.killed
+    },
+    get reason() {
+      return gates.view.reason
+    },
+    get instanceId() {
+      return driver.state().config.instanceId
+    },
+    on: (_event, listener) => listeners.add(listener),
+    explain: () => explain(driver.state()),
+    diagnostics: () =>
+      diagnose(driver.state(), {
+        storage: port.storage(),
+        keySet: port.trust()?.keySet() ?? null,
+        reporter: port.reporter,
+      }),
+    async refreshNow() {
+      if (driver.state().role === 'follower') await port.lookAfter()
+      await driver.asked()
+      await driver.flush()
+    },
+    stop(options = {}) {
+      stopped ??= port.stop(options)
+      return stopped
+    },
+  }
+}
+
+function complain(log: HostLog, error: unknown): void {
+  log.error(`A listener of license changes failed: ${error instanceof Error ? error.message : String(error)}`)
+}

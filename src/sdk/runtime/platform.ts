@@ -1,0 +1,26 @@
+// The platform as the SDK uses it: the vendor's logger in its place, and no logger that can throw.
+import type { Host, HostLog } from '../host/port.ts'
+
+/** The same platform with a log that never throws. Members are called on the host they belong to. */
+export function guardHost(host: Host, log: HostLog | null): Host {
+  const target = log ?? host.log
+  const guard =
+    (level: keyof HostLog): HostLog[keyof HostLog] =>
+    (message, facts) => {
+      try {
+        target[level](message, facts)
+      } catch {
+        // A logger that fails must not take the product with it.
+      }
+    }
+  return {
+    fetch: (url, init) => host.fetch(url, init),
+    openStorage: (folder, product) => host.openStorage(folder, product),
+    readFile: (path) => host.readFile(path),
+    random: (count) => host.random(count),
+    clock: host.clock,
+    timers: host.timers,
+    facts: host.facts,
+    log: { info: guard('info'), warn: guard('warn'), error: guard('error') },
+  }
+}
