@@ -3,14 +3,18 @@ import { createMiddleware } from 'hono/factory'
 import type { Services } from '../../domain/context.ts'
 import type { HttpEnv } from '../../domain/routing.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
+import { redactText } from '../../platform/redact.ts'
 
 const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,64}$/
 
-/** A caller's own `X-Request-Id` is kept when it is harmless, so that a trace spans proxies. */
+/**
+ * A caller's own `X-Request-Id` is kept when it is harmless, so that a trace spans proxies. One that has the form of
+ * a credential is not: request ids are written to the log and to the audit.
+ */
 export const requestContext = (services: Services) =>
   createMiddleware<HttpEnv>(async (c, next) => {
     const given = c.req.header('X-Request-Id') ?? ''
-    const requestId = ACCEPTED_ID.test(given)
+    const requestId = isHarmless(given)
       ? given
       : publicId('req', uuidv7(services.clock.now(), services.random))
     c.set('requestId', requestId)
@@ -31,3 +35,5 @@ export const requestContext = (services: Services) =>
         : new Error('something other than an Error was thrown', { cause: thrown })
     }
   })
+
+const isHarmless = (id: string): boolean => ACCEPTED_ID.test(id) && redactText(id) === id
