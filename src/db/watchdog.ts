@@ -45,11 +45,13 @@ export function databaseWatchdog(probe: postgres.Sql): Watchdog {
     if (looking) return
     looking = true
     while (waiting.size > 0) {
-      const asked = [...waiting]
-      if (!(await answers())) {
-        for (const reject of asked) reject(new DatabaseSilentError('the database does not answer'))
+      if (await answers()) {
+        await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref())
+        continue
       }
-      await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref())
+      // Those that came during the probe too: they must not wait for another one.
+      for (const reject of waiting) reject(new DatabaseSilentError('the database does not answer'))
+      waiting.clear()
     }
     looking = false
   }
