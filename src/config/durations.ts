@@ -13,12 +13,6 @@ export interface RateLimit {
   readonly perMinute: number
 }
 
-/** How many kills, downgrades, suspensions and revocations an hour are let through. */
-export interface ActionBudget {
-  readonly perKeyAnHour: number
-  readonly inAllAnHour: number
-}
-
 /** `<n>s|m|h|d` within the bounds, themselves written so; the value is in seconds. */
 export function duration(least: string, most: string): Reader<number> {
   const [from, to] = [seconds(least), seconds(most)]
@@ -38,16 +32,6 @@ export const readRateLimit: Reader<RateLimit | null> = (text) => {
   if (digits === undefined) return { wrong: 'is neither off nor a number a minute' }
   const count = wholeNumber(1, 1_000_000)(digits)
   return 'wrong' in count ? count : { value: { perMinute: count.value } }
-}
-
-/** `<n>/h,<m>/h`: for one admin key, then for all of them. */
-export const readActionBudget: Reader<ActionBudget> = (text) => {
-  const [, one, all] = /^(\d{1,6})\/h,\s*(\d{1,6})\/h$/.exec(text) ?? []
-  if (one === undefined || all === undefined) return { wrong: 'is not a pair of numbers an hour' }
-  const budget = { perKeyAnHour: Number(one), inAllAnHour: Number(all) }
-  if (budget.perKeyAnHour < 1) return { wrong: 'lets no action through' }
-  if (budget.inAllAnHour < budget.perKeyAnHour) return { wrong: 'gives all keys less than one key' }
-  return { value: budget }
 }
 
 function seconds(text: string): number | null {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/logger.ts'
 import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } from './addresses.ts'
-import { duration, readActionBudget, readRateLimit } from './durations.ts'
+import { duration, readRateLimit } from './durations.ts'
 import { readMasterKey } from './master-key.ts'
 import { oneOf, type Reader, readSwitch, wholeNumber } from './reading.ts'
 import { ROOT_KEY_ALLOWED, readRootKey } from './root-key.ts'
@@ -116,11 +116,6 @@ export const settingsSchema = z.object({
     default: '10',
     meaning: 'Database connections of one process',
     allowed: 'a whole number from 1 to 500',
-  }),
-  LEASEHOLD_ACTION_BUDGET: preset(readActionBudget, {
-    default: '20/h,100/h',
-    meaning: 'Kills, downgrades, suspensions and revocations let through: for one admin key, then in all',
-    allowed: '<n>/h,<m>/h with 1 ≤ n ≤ m',
   }),
   LOG_LEVEL: preset(oneOf(LOG_LEVELS), {
     default: 'info',

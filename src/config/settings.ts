@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { LogLevel } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
 import { localUrl, type Network } from './addresses.ts'
-import type { ActionBudget, RateLimit } from './durations.ts'
+import type { RateLimit } from './durations.ts'
 import type { RootKeySetting } from './root-key.ts'
 import { factsOf, SETTING_NAMES, type SettingName, settingsSchema } from './schema.ts'
 import { nearestName, unknownNames } from './unknown-names.ts'
@@ -34,7 +34,6 @@ export interface Settings {
   readonly retentionAuditSeconds: number
   readonly retentionEventsSeconds: number
   readonly poolSize: number
-  readonly actionBudget: ActionBudget
   readonly logLevel: LogLevel
 }
 
@@ -125,7 +124,6 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     retentionAuditSeconds: values.LEASEHOLD_RETENTION_AUDIT,
     retentionEventsSeconds: values.LEASEHOLD_RETENTION_EVENTS,
     poolSize: values.LEASEHOLD_POOL_SIZE,
-    actionBudget: values.LEASEHOLD_ACTION_BUDGET,
     logLevel: values.LOG_LEVEL,
   }
 }

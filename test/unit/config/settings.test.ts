@@ -46,7 +46,6 @@ describe('without any setting', () => {
       retentionAuditSeconds: 63_072_000,
       retentionEventsSeconds: 7_776_000,
       poolSize: 10,
-      actionBudget: { perKeyAnHour: 20, inAllAnHour: 100 },
       logLevel: 'info',
     })
   })
@@ -81,7 +80,6 @@ describe('with every setting', () => {
       LEASEHOLD_RETENTION_AUDIT: '8d',
       LEASEHOLD_RETENTION_EVENTS: '9d',
       LEASEHOLD_POOL_SIZE: '25',
-      LEASEHOLD_ACTION_BUDGET: '5/h, 6/h',
       LOG_LEVEL: 'debug',
     })
     expect(settings).toMatchObject({
@@ -106,7 +104,6 @@ describe('with every setting', () => {
       retentionAuditSeconds: 691_200,
       retentionEventsSeconds: 777_600,
       poolSize: 25,
-      actionBudget: { perKeyAnHour: 5, inAllAnHour: 6 },
       logLevel: 'debug',
     })
     expect(Buffer.from(settings.masterKey ?? []).toString('base64')).toBe(MASTER_KEY)
@@ -116,7 +113,6 @@ describe('with every setting', () => {
     const settings = loadSettings({ ...OWN_DATABASE, LEASEHOLD_TRUSTED_PROXIES: '10.0.0.1' })
     expect(Object.isFrozen(settings)).toBe(true)
     expect(Object.isFrozen(settings.trustedProxies[0])).toBe(true)
-    expect(Object.isFrozen(settings.actionBudget)).toBe(true)
   })
 })
 
@@ -182,9 +178,6 @@ describe('a wrong value stops the start', () => {
     ['LEASEHOLD_STALE_AFTER', '14m', '"14m" is below 15m'],
     ['LEASEHOLD_RETENTION_REPORTS', '23h', '"23h" is below 1d'],
     ['LEASEHOLD_POOL_SIZE', '0', '"0" is below 1'],
-    ['LEASEHOLD_ACTION_BUDGET', '20', '"20" is not a pair of numbers an hour'],
-    ['LEASEHOLD_ACTION_BUDGET', '0/h,5/h', '"0/h,5/h" lets no action through'],
-    ['LEASEHOLD_ACTION_BUDGET', '9/h,5/h', '"9/h,5/h" gives all keys less than one key'],
     ['LOG_LEVEL', 'verbose', '"verbose" is not one of debug, info, warn, error, silent'],
   ])('%s=%s', (name, value, wrong) => {
     const lines = problems({ [name]: value })
