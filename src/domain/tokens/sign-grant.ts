@@ -89,12 +89,16 @@ export interface EntitlementGrant {
   leaseExp: number
 }
 
-/** The entitlement token of a license in force; undefined while downgraded. Never call it with a denial. */
+/**
+ * The entitlement token of a license in force; undefined while downgraded, and in the last second of grace, when none
+ * would have a second to live. Never call it with a denial.
+ */
 export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): Promise<string | undefined> {
   const { license, rights } = grant
   if (!rights.full) return undefined
   const now = ctx.clock.now()
   const issuedAt = unixSeconds(now)
+  if (grant.leaseExp <= issuedAt) return undefined
   const keyring = await ctx.keyring.current(license.productCode)
   return signRaw(keyring.signer(license.productCode, 'raw', now), 'entitlement_token', {
     iss: ctx.settings.issuer,
