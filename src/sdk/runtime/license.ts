@@ -86,13 +86,19 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
       return driver.state().config.instanceId
     },
     on: (_event, listener) => listeners.add(listener),
-    explain: () => explain(driver.state()),
-    diagnostics: () =>
-      diagnose(driver.state(), {
+    explain() {
+      // As of now, not of the last minute.
+      driver.dispatch({ type: 'tick' })
+      return explain(driver.state())
+    },
+    diagnostics() {
+      driver.dispatch({ type: 'tick' })
+      return diagnose(driver.state(), {
         storage: port.storage(),
         keySet: port.trust()?.keySet() ?? null,
         reporter: port.reporter,
-      }),
+      })
+    },
     async refreshNow() {
       if (driver.state().role === 'follower') await port.lookAfter()
       await driver.asked()

@@ -1,7 +1,6 @@
 // The one reducer: (state, event) → state and effects. Pure: time and chance are part of what goes in.
 
 import { inOrder } from '../grants/choose.ts'
-import { HOUR } from '../schedule/timing.ts'
 import { advance, isBehind, raiseFloor } from '../time/clock.ts'
 import { applyAnswer } from './answered.ts'
 import type { Effect } from './effects.ts'
@@ -9,13 +8,10 @@ import type { TimedEvent } from './events.ts'
 import { announceCache, noticeClock, noticeEnds } from './notices.ts'
 import { applyOpened } from './opened.ts'
 import { applyRead } from './read.ts'
-import { isAsking, nextRequest, requestOf } from './requests.ts'
+import { isAsking, nextRequest, requestOf, SAVE_FLOOR } from './requests.ts'
 import { type SdkState, TASKS } from './state.ts'
 import { dueIn, dueWithin, setTask, type Turn, update, updateKept } from './turn.ts'
 import { compareViews, deriveView } from './view.ts'
-
-/** How often the floor is saved while nothing else is: T7 asks for an hour, a killed process should lose less. */
-const SAVE_FLOOR = HOUR / 6
 
 /** How long a grant outlives the revocation of its key: the time that a new one may take to arrive. */
 const REVOKED_KEY_DELAY = 60_000
@@ -39,7 +35,7 @@ export function reduce(before: SdkState, event: TimedEvent): Reduced {
   changeHands(turn, before)
   send(turn)
   endAsking(turn)
-  save(turn)
+  save(turn, before)
   return { state: turn.state, effects: turn.effects }
 }
 
@@ -168,10 +164,12 @@ function endAsking(turn: Turn): void {
   if (open.length === 0) turn.effects.push({ type: 'asked_done' })
 }
 
-function save(turn: Turn): void {
-  const { dirty, time, savedAt, role } = turn.state
-  if (!dirty && time.elapsed - savedAt < SAVE_FLOOR) return
+/** What has changed, and the floor from time to time. */
+function save(turn: Turn, before: SdkState): void {
+  const { dirty, time, role } = turn.state
+  const isTime = Math.floor(time.elapsed / SAVE_FLOOR) > Math.floor(before.time.elapsed / SAVE_FLOOR)
+  if (!dirty && !isTime) return
   // Only the leader writes; what a follower has changed was the leader's word.
-  update(turn, { dirty: false, savedAt: time.elapsed })
+  update(turn, { dirty: false })
   if (role === 'leader') turn.effects.push({ type: 'save' })
 }

@@ -10,6 +10,9 @@ import { chosenGrant } from './view.ts'
 const BY_LICENSE_KEY: readonly TaskKind[] = ['register', 'grant', 'heartbeat']
 const OTHERWISE: readonly TaskKind[] = ['grant', 'register', 'heartbeat']
 
+/** How often the floor is saved at least: T7 asks for an hour, a process that is killed should lose less. */
+export const SAVE_FLOOR = 10 * 60_000
+
 /** The longest time between two looks at the clocks. */
 export const LONGEST_LOOK = 60_000
 
@@ -85,6 +88,7 @@ export function nextLook(state: SdkState): number {
       if (dueAt !== null && requestOf(state, task)) consider(Math.max(dueAt, outage.until) - time.elapsed)
     }
   }
+  consider(SAVE_FLOOR - (time.elapsed % SAVE_FLOOR))
   const at = now(time)
   for (const grant of Object.values(state.slots)) {
     for (const end of [grant?.window.activeUntil, grant?.window.graceUntil]) {

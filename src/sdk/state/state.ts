@@ -98,8 +98,6 @@ export interface SdkState {
   /** Warnings that were shown and shall not be again, across restarts. */
   shown: readonly string[]
   clockWarned: boolean
-  /** Elapsed milliseconds. */
-  savedAt: number
   /** Something that survives restarts has changed. */
   dirty: boolean
   view: LicenseView
@@ -139,7 +137,6 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     cacheNotice: false,
     shown: [],
     clockWarned: false,
-    savedAt: 0,
     dirty: false,
     view: {
       state: 'ABSENT',

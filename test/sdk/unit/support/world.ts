@@ -261,6 +261,8 @@ export interface World {
   /** A new process on the same machine: its own host, the same clock and folder. */
   host(): Host
   options(more?: Partial<LicenseOptions>): LicenseOptions
+  /** Every process so far ends as by SIGKILL; the lock is as good as stale. */
+  kill(): void
 }
 
 export function makeWorld(): World {
@@ -268,33 +270,47 @@ export function makeWorld(): World {
   const server = fakeServer(time)
   const folder = emptyFolder()
   const lines: string[] = []
+  const processes: { alive: boolean }[] = []
   let seed = 1
   return {
     time,
     server,
     folder,
     lines,
-    host: () => ({
-      fetch: (url, init) => {
-        const answered = server.fetch(url, init)
-        // A request that hangs is not waited for.
-        return server.hangs ? answered : time.track(answered)
-      },
-      openStorage: async () => memoryStorage(folder),
-      readFile: async () => null,
-      random: (count) => {
-        seed++
-        return new Uint8Array(createHash('sha256').update(`${seed}`).digest().subarray(0, count))
-      },
-      clock: time,
-      timers: time.timers,
-      facts: { hostname: 'box', os: 'linux', arch: 'x64' },
-      log: {
-        info: (message) => lines.push(`info ${message}`),
-        warn: (message) => lines.push(`warn ${message}`),
-        error: (message) => lines.push(`error ${message}`),
-      },
-    }),
+    kill() {
+      for (const process of processes) process.alive = false
+      folder.leader = null
+    },
+    host: () => {
+      const process = { alive: true }
+      processes.push(process)
+      return {
+        fetch: (url, init) => {
+          const answered = server.fetch(url, init)
+          // A request that hangs is not waited for.
+          return server.hangs ? answered : time.track(answered)
+        },
+        openStorage: async () => memoryStorage(folder),
+        readFile: async () => null,
+        random: (count) => {
+          seed++
+          return new Uint8Array(createHash('sha256').update(`${seed}`).digest().subarray(0, count))
+        },
+        clock: time,
+        timers: {
+          after: (ms, work) =>
+            time.timers.after(ms, () => {
+              if (process.alive) work()
+            }),
+        },
+        facts: { hostname: 'box', os: 'linux', arch: 'x64' },
+        log: {
+          info: (message) => lines.push(`info ${message}`),
+          warn: (message) => lines.push(`warn ${message}`),
+          error: (message) => lines.push(`error ${message}`),
+        },
+      }
+    },
     options: (more = {}) => ({
       product: PRODUCT,
       version: '1.4.0',
