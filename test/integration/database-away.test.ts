@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Postmaster, startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { processesOfCluster } from '../../src/db/embedded/process-identity.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded/start.ts'
@@ -9,6 +9,9 @@ import { credentialsIn, type LeaseholdProcess, until, workplace } from '../suppo
 import { outsideDatabase } from '../support/outside-database.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+
+// Real processes, each with a database to make: slow where the machine is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const place = workplace()
 let folder: string

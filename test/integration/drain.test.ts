@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { processesOfCluster } from '../../src/db/embedded/process-identity.ts'
 import { type Answer, caller } from '../support/app.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
@@ -11,6 +11,9 @@ import { credentialsIn, type LeaseholdProcess, until, workplace } from '../suppo
 import { outsideDatabase } from '../support/outside-database.ts'
 
 const LATER_THAN_ONE_PRESS_MS = 300
+
+// Real processes, each with a database to make: slow where the machine is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const place = workplace()
 afterAll(() => place.clear())

@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { caller } from '../support/app.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
 import {
@@ -12,6 +12,9 @@ import {
 } from '../support/leasehold-process.ts'
 import { outsideDatabase } from '../support/outside-database.ts'
 import { query } from '../support/query.ts'
+
+// Real processes, each with a database to make: slow where the machine is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const place = workplace()
 afterAll(() => place.clear())

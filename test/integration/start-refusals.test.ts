@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { processesOfCluster } from '../../src/db/embedded/process-identity.ts'
 import { cloneDatabase } from '../support/database.ts'
 import { freePort, workplace } from '../support/leasehold-process.ts'
 import { outsideDatabase } from '../support/outside-database.ts'
+
+// Real processes, each with a database to make: slow where the machine is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const place = workplace()
 afterAll(() => place.clear())
@@ -116,5 +119,5 @@ describe('a database that cannot be used', () => {
     const { said } = await refusal({ env })
     expect(said).toContain('does not answer (ECONNREFUSED)')
     expect(said).not.toContain('hunter2')
-  }, 30_000)
+  })
 })
