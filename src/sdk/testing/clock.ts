@@ -27,10 +27,10 @@ export interface VirtualClock extends HostClock {
   /** Waits until nothing is going on any more but timers. */
   settle(): Promise<void>
   /**
-   * For hosts of your own: something outside was asked for, and `work` is done when it was given. `signed` if a
-   * signature in it may be verified next, which takes its real time.
+   * For hosts of your own: something outside was asked for, and `work` is done when it was given. `plain` if
+   * no signature in it can be verified next, which takes its real time. Default `signed`.
    */
-  track<T>(work: Promise<T>, what: 'signed' | 'plain'): Promise<T>
+  track<T>(work: Promise<T>, what?: 'signed' | 'plain'): Promise<T>
 }
 
 interface Timer {
@@ -64,7 +64,7 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
     }
   }
 
-  function track<T>(work: Promise<T>, what: 'signed' | 'plain'): Promise<T> {
+  function track<T>(work: Promise<T>, what: 'signed' | 'plain' = 'signed'): Promise<T> {
     pending++
     asked++
     if (what === 'signed') verifying = true

@@ -46,6 +46,7 @@ export interface SeenRequest {
 
 export interface TestServer {
   readonly url: string
+  /** The pinned root, and the key of license keys and envelopes, as a product that must start offline pins it. */
   readonly trust: TrustOptions
   readonly apiKey: string
   readonly product: string
@@ -189,7 +190,8 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
 
   const host = () => testHost({ clock, fetch, disk })
   const seconds = (time: string | undefined) => (time === undefined ? null : licenseExp({ expiresAt: time }))
-  const trust: TrustOptions = { issuer: URL_OF_SERVER, roots: [world.keys.root.x] }
+  const { root, raw } = world.keys
+  const trust: TrustOptions = { issuer: URL_OF_SERVER, roots: [root.x], keys: [{ x: raw.x, use: 'raw' }] }
 
   return {
     url: URL_OF_SERVER,
