@@ -68,26 +68,54 @@ export type Answer = Response | 'hang' | 'refuse'
 
 const keys = { root: makePair(), jws: makePair(), raw: makePair() }
 
+type DirectiveTarget = Pick<DirectiveClaims, 'nonce'> & { instance_id: string }
+
+export interface FakeServer {
+  root: Pair
+  jws: Pair
+  raw: Pair
+  received: Received[]
+  down: boolean | 'hang'
+  /** Whether the last request hangs. */
+  hangs: boolean
+  tokenLife: number
+  /** Seconds by which the server's clock is ahead. */
+  ahead: number
+  license: Partial<LicenseClaims>
+  directive: Partial<DirectiveClaims>
+  keySetNumber: number
+  keySetKeys: KeySetKey[] | null
+  keySetFetches: number
+  /** Answers in the server's place; null lets it answer. */
+  override: ((request: Received) => Answer | null) | null
+  chain: number
+  iat(): number
+  keySet(): string
+  jwt(claims?: Partial<LicenseClaims> & Record<string, unknown>, pair?: Pair): string
+  directiveFor(target: DirectiveTarget, claims?: Partial<DirectiveClaims>): string
+  licenseKey(claims?: Record<string, unknown>): string
+  fetch(url: string, init: RequestInit): Promise<Response>
+  paths(): (string | undefined)[]
+  last(path: string): Received | undefined
+}
+
 /** A license server as small as can be: one license, whose rights and directive the test decides. */
-export function fakeServer(clock: Pick<VirtualClock, 'wall'>) {
-  const server = {
+export function fakeServer(clock: Pick<VirtualClock, 'wall'>): FakeServer {
+  const server: FakeServer = {
     ...keys,
-    received: [] as Received[],
-    down: false as boolean | 'hang',
-    /** Whether the last request hangs. */
+    received: [],
+    down: false,
     hangs: false,
     tokenLife: 86_400,
-    /** Seconds by which the server's clock is ahead. */
     ahead: 0,
-    license: {} as Partial<LicenseClaims>,
-    directive: {} as Partial<DirectiveClaims>,
+    license: {},
+    directive: {},
     keySetNumber: 7,
-    keySetKeys: null as KeySetKey[] | null,
+    keySetKeys: null,
     keySetFetches: 0,
-    /** Answers in the server's place; null lets it answer. */
-    override: null as ((request: Received) => Answer | null) | null,
+    override: null,
     chain: 0,
-    iat: () => Math.floor(clock.wall() / 1000) + server.ahead,
+    iat: (): number => Math.floor(clock.wall() / 1000) + server.ahead,
     keySet(): string {
       const iat = server.iat()
       return nodeJws(
@@ -102,7 +130,7 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>) {
         },
       )
     },
-    jwt(claims: Partial<LicenseClaims> & Record<string, unknown> = {}, pair: Pair = server.jws): string {
+    jwt(claims = {}, pair = server.jws) {
       const iat = server.iat()
       return nodeJws(
         pair,
@@ -125,10 +153,7 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>) {
         },
       )
     },
-    directiveFor(
-      body: { instance_id: string; nonce: string },
-      claims: Partial<DirectiveClaims> = {},
-    ): string {
+    directiveFor(body, claims = {}) {
       const iat = server.iat()
       return nodeJws(
         server.jws,
@@ -151,7 +176,7 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>) {
         },
       )
     },
-    licenseKey(claims: Record<string, unknown> = {}): string {
+    licenseKey(claims = {}) {
       return nodeRaw(server.raw, {
         product: PRODUCT,
         tier: 'pro',
@@ -186,12 +211,12 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>) {
       if (other === 'refuse') throw new TypeError('fetch failed')
       return other ?? answer(server, request)
     },
-    paths: () => server.received.map(({ path }) => path.split('/').at(-1)),
-    last: (path: string) => server.received.findLast((request) => request.path.endsWith(path)),
+    paths: (): (string | undefined)[] => server.received.map(({ path }) => path.split('/').at(-1)),
+    last: (path: string): Received | undefined =>
+      server.received.findLast((request) => request.path.endsWith(path)),
   }
   return server
 }
-export type FakeServer = ReturnType<typeof fakeServer>
 
 function answer(server: FakeServer, { path, body }: Received): Response {
   const directive = server.directiveFor(body)
@@ -288,9 +313,13 @@ export function makeWorld(): World {
         fetch: (url, init) => {
           const answered = server.fetch(url, init)
           // A request that hangs is not waited for.
-          return server.hangs ? answered : time.track(answered)
+          return server.hangs ? answered : time.track(answered, 'signed')
         },
-        openStorage: async () => memoryStorage(folder),
+        openStorage: async () => {
+          const storage = memoryStorage(folder)
+          // What is read may be verified next.
+          return { ...storage, read: (name) => time.track(storage.read(name), 'signed') }
+        },
         readFile: async () => null,
         random: (count) => {
           seed++
