@@ -21,8 +21,9 @@ import {
 } from './faults.ts'
 import { type TestHost, testHost } from './host.ts'
 import { makeKeys } from './keys.ts'
+import type { TestLicense } from './license.ts'
 import { signEnvelope, signLicenseKey } from './signing.ts'
-import { licenseExp, type TestLicense } from './standing.ts'
+import { licenseExp } from './standing.ts'
 import { issueJwt, randomHex, type World } from './world.ts'
 
 export interface TestServerOptions extends Partial<TestLicense> {
