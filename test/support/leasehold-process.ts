@@ -70,7 +70,7 @@ export async function startLeasehold(options: LaunchOptions): Promise<LeaseholdP
     if (server.child.exitCode !== null) throw new Error(`it ended:\n${server.stdout()}\n${server.stderr()}`)
     const answer = await fetch(`${server.url}/readyz`).catch(() => null)
     return answer?.status === 200 && server.stderr().includes('is ready')
-  }, 20_000)
+  }, 45_000)
   return server
 }
 
