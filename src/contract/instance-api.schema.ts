@@ -16,9 +16,11 @@ const instanceId = z.string().min(1).max(255).meta({ example: 'test-001' })
 const productCode = z.string().min(1).max(64).meta({ example: 'keldris' })
 const count = z.int().nonnegative()
 
+/** Beyond it sums are not exact, and many such values overflow. */
+const MOST = Number.MAX_SAFE_INTEGER
 const metricName = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/)
 const metricValues = z
-  .record(metricName, z.number())
+  .record(metricName, z.number().min(-MOST).max(MOST))
   .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
 
 const control = {

@@ -15,6 +15,16 @@ export interface DatabaseConnection {
   close(): Promise<void>
 }
 
+/**
+ * Milliseconds. A process that was frozen within a transaction must not hold its locks, and so everybody, for ever.
+ * Poolers refuse such start parameters; there the server's own settings count.
+ */
+const TIMEOUTS = {
+  lock_timeout: 10_000,
+  statement_timeout: 30_000,
+  idle_in_transaction_session_timeout: 15_000,
+}
+
 export interface ConnectOptions {
   poolSize: number
   /** Server-side prepared statements; off behind poolers that cannot keep them (Hyperdrive). */
@@ -33,7 +43,7 @@ export function connectDatabase(url: string, options: ConnectOptions): DatabaseC
     // A short, flat pause: service is back within seconds of the database's return, whatever the outage's length.
     backoff: () => 0.25,
     onnotice: () => {},
-    connection: { application_name: 'leasehold' },
+    connection: { application_name: 'leasehold', ...(prepare ? TIMEOUTS : {}) },
   })
   return {
     db: drizzle(prepare ? preparing(client) : client),

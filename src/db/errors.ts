@@ -21,6 +21,12 @@ const AWAY = new Set([
   '08003',
   '08004',
   '08006',
+  // Given up after waiting, or after the attempts of transaction(): the database is too busy.
+  '55P03',
+  '57014',
+  '25P03',
+  '40001',
+  '40P01',
 ])
 
 const TRANSIENT = new Set(['40001', '40P01', '55P03'])

@@ -1,5 +1,6 @@
 // Tells work that waits for the database when the database has stopped answering. A frozen server or a cut network
 // gives no error for minutes; a request must not wait that long to learn it.
+import { setImmediate } from 'node:timers/promises'
 import type postgres from 'postgres'
 
 const FIRST_LOOK_MS = 300
@@ -20,6 +21,15 @@ export interface Watchdog {
 }
 
 /**
+ * A busy event loop runs late timers before it reads sockets: the answer may have been there for long. After two turns
+ * of the loop everything that had arrived was read.
+ */
+async function afterPoll(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
+}
+
+/**
  * Probes only while something waits: nothing runs when all requests are quick. `probe` must be a client of its own
  * with one connection, so that a busy pool is not taken for a dead database.
  */
@@ -30,7 +40,7 @@ export function databaseWatchdog(probe: postgres.Sql): Watchdog {
   const answers = async (): Promise<boolean> => {
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS)
+      timer = setTimeout(() => void afterPoll().then(() => resolve(false)), PROBE_TIMEOUT_MS)
     })
     const query = probe`select 1`.then(
       () => true,

@@ -22,7 +22,7 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   app.use(accessLog(deps.services, deps.metrics))
   app.use(clientAddress(deps))
   if (deps.isStopping) app.use('/api/*', refuseWhileStopping(deps.isStopping))
-  app.use('/api/*', limitStrangers(deps.rateLimit))
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitStrangers(deps.rateLimit))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (_c, next) => deps.guard(next()))
   app.use('/api/v1/admin/*', adminOnly())
   app.use('/api/*', requestBody())

@@ -60,7 +60,8 @@ function describe(error: unknown): Seen {
   if (isDatabaseAway(error)) {
     return {
       code: 'database_unavailable',
-      detail: 'The database does not answer. Nothing was lost; try again.',
+      detail:
+        'The database does not answer. Try again: a request that was carried out all the same counts once.',
     }
   }
   if (error instanceof HTTPException) return describeHttp(error)

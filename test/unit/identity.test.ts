@@ -12,8 +12,9 @@ const nothing = { instance: false, licenseId: null }
 const license = (licenseId: string) => ({ instance: false, licenseId })
 const token = (wish: TokenWish = 'wanted') => ({ auth: 'token', token: wish }) as const
 const open = (wish: TokenWish = 'wanted') => ({ auth: 'open', token: wish }) as const
-const given = { ok: true, issueToken: true }
-const heard = { ok: true, issueToken: false }
+const given = { ok: true, issueToken: true, foreign: false }
+const heard = { ok: true, issueToken: false, foreign: false }
+const stranger = { ok: true, issueToken: false, foreign: true }
 const taken = { ok: false, reason: 'instance_id_taken' }
 
 describe('T9: identity', () => {
@@ -55,10 +56,16 @@ describe('T9: identity', () => {
     expect(judgeIdentity(proven, license('C'), token())).toEqual(taken)
   })
 
-  test('where instances are open, strangers are heard and given nothing', () => {
-    const proven = known({ provenLicenseId: 'A' })
-    expect(judgeIdentity(proven, nothing, open())).toEqual(heard)
-    expect(judgeIdentity(proven, license('C'), open())).toEqual(heard)
+  test('where instances are open, strangers are heard, speak for nobody and are given nothing', () => {
+    const proven = known({ provenLicenseId: 'A', seatLicenseIds: ['C'] })
+    expect(judgeIdentity(proven, nothing, open())).toEqual(stranger)
+    expect(judgeIdentity(proven, license('C'), open())).toEqual(stranger)
     expect(judgeIdentity(proven, license('A'), open())).toEqual(heard)
+  })
+
+  test('an instance that holds a seat gives its token to no stranger, not even after a reset', () => {
+    const reset = known({ hasToken: false, tokenPresented: false, seatLicenseIds: ['A'] })
+    expect(judgeIdentity(reset, nothing, token())).toEqual(taken)
+    expect(judgeIdentity(reset, license('A'), token())).toEqual(given)
   })
 })

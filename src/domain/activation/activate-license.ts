@@ -1,11 +1,13 @@
 // Activate and validate: an instance takes, or confirms, its seat of a license.
+import type { Proof } from '../../contract/catalog.ts'
 import type { ActivateRequest, LicenseKeyRequest, SeatAnswer } from '../../contract/instance-api.ts'
 import { transaction } from '../../db/transaction.ts'
 import type { Ctx } from '../context.ts'
 import { proveReporter } from '../instances/prove-reporter.ts'
 import type { InstanceFacts } from '../instances/touch-instance.ts'
 import type { Bearer } from '../routing.ts'
-import { openSession, type Session, type SessionDenial } from '../tokens/open-session.ts'
+import { openSession } from '../tokens/open-session.ts'
+import type { Session, SessionDenial } from '../tokens/session.ts'
 import { answerSeat } from './answer-seat.ts'
 import { findLicenseKey } from './find-license-key.ts'
 
@@ -21,8 +23,8 @@ export async function activateLicense(
     fingerprint: body.fingerprint,
   }
   // The license key alone serves a first activation, or a new token for the instance that it proved (T9).
-  if (bearer !== null) await proveReporter(ctx, bearer, reporterOf(body))
-  const session = await openByKey(ctx, bearer, body, facts, 'claim')
+  const proof = bearer === null ? 'none' : await proveReporter(ctx, bearer, reporterOf(body))
+  const session = await openByKey(ctx, { bearer, proof }, body, facts, 'claim')
   return answerSeat(ctx, session, 'active', body.nonce)
 }
 
@@ -32,8 +34,8 @@ export async function validateLicense(
   bearer: Bearer | null,
   body: LicenseKeyRequest,
 ): Promise<SeatAnswer> {
-  await proveReporter(ctx, bearer, reporterOf(body))
-  const session = await openByKey(ctx, bearer, body, {}, 'retake')
+  const proof = await proveReporter(ctx, bearer, reporterOf(body))
+  const session = await openByKey(ctx, { bearer, proof }, body, {}, 'retake')
   return answerSeat(ctx, session, 'valid', body.nonce)
 }
 
@@ -41,7 +43,7 @@ const reporterOf = (body: LicenseKeyRequest) => ({ productCode: body.product, in
 
 async function openByKey(
   ctx: Ctx,
-  bearer: Bearer | null,
+  { bearer, proof }: { bearer: Bearer | null; proof: Proof },
   body: LicenseKeyRequest,
   facts: InstanceFacts,
   mode: 'claim' | 'retake',
@@ -52,12 +54,12 @@ async function openByKey(
     openSession(tx, ctx, {
       license: key.license,
       credential: { source: 'license_key', id: key.id },
+      begins: true,
       instanceId: body.instance_id,
       facts,
-      keyRevoked: key.revoked,
       seat: { kind: key.retired ? 'hold' : mode },
       instanceToken,
-      boundJwt: bearer?.kind === 'jwt',
+      boundJwt: proof === 'license',
       tokenWish: bearer === null ? 'wanted' : 'keep',
       chain: body,
     }),

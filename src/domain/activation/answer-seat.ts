@@ -9,7 +9,7 @@ import { sessionDirective } from '../tokens/answer-session.ts'
 import { denialTerms } from '../tokens/denials.ts'
 import { type GrantedRights, lowestRights } from '../tokens/granted-rights.ts'
 import { issueEntitlement } from '../tokens/issue-entitlement.ts'
-import type { Session, SessionDenial } from '../tokens/open-session.ts'
+import type { Session, SessionDenial } from '../tokens/session.ts'
 import { signSessionJwt } from '../tokens/sign-grant.ts'
 
 /** A denial shows the rights that are left, the lowest tier's, and carries no token of any kind. */
@@ -34,6 +34,7 @@ export async function answerSeat(
     rights: session.rights,
     instanceId: session.instance.instanceId,
     leaseExp: session.standing.exp,
+    at: session.at,
   })
   return {
     status: granted,

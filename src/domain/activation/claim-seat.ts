@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
-import { activations, licenses } from '../../db/schema/index.ts'
+import { activations } from '../../db/schema/index.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
 
 const CHURN_DAYS = 30
@@ -23,8 +23,8 @@ export interface SeatRequest {
 
 /**
  * `claim` takes a free seat; `retake` does so unless an admin ended the instance's own; `hold` takes none; `keep` goes
- * on with the seat that a license JWT names. A seat named by a valid JWT and unknown here is learned again: the database was restored
- * from before it (T12).
+ * on with the seat that a license JWT names. A seat named by a valid JWT and unknown here is learned again: the
+ * database was restored from before it (T12).
  */
 export type SeatMode = { kind: 'claim' | 'retake' | 'hold' } | { kind: 'keep'; seatId: string }
 
@@ -33,15 +33,27 @@ export type SeatOutcome =
   | { ok: false; reason: 'seat_ended' | 'key_retired' }
   | { ok: false; reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
 
+/** Whether the request will have to take a seat: then the license's row must be held alone, to count. */
+export async function needsNewSeat(
+  tx: Transaction,
+  instanceKey: string,
+  licenseId: string,
+  mode: SeatMode,
+  now: Date,
+): Promise<boolean> {
+  const own = await findSeat(tx, instanceKey, licenseId)
+  return !own || !isLive(own, now) || (mode.kind === 'keep' && own.id !== mode.seatId)
+}
+
 /**
- * Gives the instance its seat, or takes one. The caller holds the instance's row, so the seat of this pair cannot
- * change meanwhile. The same instance never takes a second seat.
+ * Gives the instance its seat, or takes one. The caller holds the license's row, and alone where `needsNewSeat` said
+ * so; whoever ends a seat holds it too. The same instance never takes a second seat.
  */
 export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<SeatOutcome> {
   const { license, instanceKey, now, mode } = request
   const own = await findSeat(tx, instanceKey, license.id)
-  const kept = mode.kind === 'keep' && own?.endedAt === null && own.id === mode.seatId
-  if (own && (mode.kind === 'keep' ? kept : isLive(own, now))) {
+  const named = mode.kind === 'keep' ? mode.seatId : own?.id
+  if (own && own.id === named && isLive(own, now)) {
     await tx
       .update(activations)
       .set({
@@ -52,10 +64,14 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
       .where(pair(instanceKey, license.id))
     return { ok: true, id: own.id, taken: false }
   }
-  if (mode.kind === 'keep' && own) return { ok: false, reason: 'seat_ended' }
+  // Seat ids are ordered by time: one that is newer than what is on record was lost with a database (T12).
+  const lost = mode.kind === 'keep' && (!own || mode.seatId > own.id)
+  if (mode.kind === 'keep' && !lost && (own?.endedAt || own?.id !== mode.seatId)) {
+    return { ok: false, reason: 'seat_ended' }
+  }
   if (mode.kind === 'hold') return { ok: false, reason: 'key_retired' }
   if (mode.kind === 'retake' && own?.endedBy === 'admin') return { ok: false, reason: 'seat_ended' }
-  const full = mode.kind === 'keep' ? null : await refuseWhenFull(tx, request, own !== null)
+  const full = lost ? null : await refuseWhenFull(tx, request, own !== null)
   if (full) return full
   const id = mode.kind === 'keep' ? mode.seatId : request.newId
   const seat = {
@@ -82,7 +98,6 @@ async function refuseWhenFull(
   const limit = license.seatLimit
   const churn = license.tier.seatChurn ?? (limit === null ? null : CHURN_BASE + CHURN_PER_SEAT * limit)
   if (limit === null && churn === null) return null
-  await tx.select({ id: licenses.id }).from(licenses).where(eq(licenses.id, license.id)).for('no key update')
   const at = now.toISOString()
   const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
     select

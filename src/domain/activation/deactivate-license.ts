@@ -4,9 +4,10 @@ import type { DeactivateAnswer, LicenseKeyRequest } from '../../contract/instanc
 import { activations, instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { instanceKey } from '../../platform/ids.ts'
-import type { Ctx } from '../context.ts'
+import { type Ctx, Refusal } from '../context.ts'
 import { proveReporter } from '../instances/prove-reporter.ts'
 import { bestStanding } from '../licenses/best-standing.ts'
+import { holdLicense } from '../licenses/hold-license.ts'
 import type { Bearer } from '../routing.ts'
 import { lockInstances, readHeldLicenses } from '../telemetry/batch-facts.ts'
 import { signDirective, standingDirective } from '../tokens/directive.ts'
@@ -19,12 +20,14 @@ export async function deactivateLicense(
   body: LicenseKeyRequest,
 ): Promise<DeactivateAnswer> {
   const proof = await proveReporter(ctx, bearer, { productCode: body.product, instanceId: body.instance_id })
-  const { license } = await findLicenseKey(ctx, body.product, body.license_key)
+  const { license, revoked } = await findLicenseKey(ctx, body.product, body.license_key)
+  if (revoked && proof === 'none') throw keyRevoked()
   const key = instanceKey(body.product, body.instance_id)
   const now = ctx.clock.now()
   const left = await transaction(ctx.db, async (tx) => {
     const row = (await lockInstances(tx, [key])).get(key)
     if (!row) return null
+    await holdLicense(tx, license.id, 'no key update')
     await tx
       .update(activations)
       .set({ endedAt: now, endedBy: 'instance' })
@@ -48,6 +51,15 @@ export async function deactivateLicense(
   })
   if (!left || body.nonce === undefined) return { status: 'deactivated' }
   const licensed = await bestStanding(ctx, left.licenseIds)
-  const directive = await signDirective(ctx, standingDirective(body.product, left.row, licensed), body.nonce)
+  const directive = await signDirective(
+    ctx,
+    standingDirective(body.product, left.row, licensed, now),
+    body.nonce,
+  )
   return { status: 'deactivated', ...(directive === undefined ? {} : { directive }) }
 }
+
+const keyRevoked = () =>
+  new Refusal('license_key_revoked', 'This license key was revoked: it ends no seat.', {
+    fix: 'Send the instance token with it, or the license key that replaces it.',
+  })

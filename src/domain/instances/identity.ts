@@ -19,8 +19,11 @@ export interface PresentedProof {
 }
 
 export type IdentityVerdict =
-  /** `issueToken`: this answer carries a new instance token, and the old one dies. */
-  { ok: true; issueToken: boolean } | { ok: false; reason: 'instance_id_taken' }
+  /**
+   * `issueToken`: this answer carries a new instance token, and the old one dies. `foreign`: another license has proven
+   * the instance; the caller may use it, but does not speak for it.
+   */
+  { ok: true; issueToken: boolean; foreign: boolean } | { ok: false; reason: 'instance_id_taken' }
 
 export interface IdentityWish {
   auth: InstanceAuth
@@ -43,17 +46,29 @@ export function judgeIdentity(
   proof: PresentedProof,
   wish: IdentityWish,
 ): IdentityVerdict {
-  if (known === null) return { ok: true, issueToken: true }
-  if (proof.instance) return { ok: true, issueToken: false }
+  if (known === null) return spokenFor(true)
+  if (proof.instance) return spokenFor(false)
   const replaceable = !known.hasToken || !known.tokenPresented
   if (proof.licenseId !== null) {
-    if (known.provenLicenseId === null) return { ok: true, issueToken: true }
-    const own = known.provenLicenseId === proof.licenseId || known.seatLicenseIds.includes(proof.licenseId)
-    if (own) return { ok: true, issueToken: mayReplace(wish, replaceable) }
-    return wish.auth === 'open' ? { ok: true, issueToken: false } : { ok: false, reason: 'instance_id_taken' }
+    if (known.provenLicenseId === null) return spokenFor(true)
+    if (isOwn(known, proof.licenseId, wish.auth)) return spokenFor(mayReplace(wish, replaceable))
+    return wish.auth === 'open' ? STRANGER : TAKEN
   }
-  if (known.provenLicenseId === null && replaceable) return { ok: true, issueToken: wish.token === 'wanted' }
-  return wish.auth === 'open' ? { ok: true, issueToken: false } : { ok: false, reason: 'instance_id_taken' }
+  // Nobody has proven it, and it holds no seat that a token would give away.
+  if (known.provenLicenseId === null && known.seatLicenseIds.length === 0 && replaceable) {
+    return spokenFor(wish.token === 'wanted')
+  }
+  return wish.auth === 'open' ? STRANGER : TAKEN
+}
+
+const STRANGER = { ok: true, issueToken: false, foreign: true } as const
+const TAKEN = { ok: false, reason: 'instance_id_taken' } as const
+const spokenFor = (issueToken: boolean) => ({ ok: true, issueToken, foreign: false }) as const
+
+/** Where instances are open, anybody may take a seat under any instance id: a seat proves nothing there. */
+function isOwn(known: KnownIdentity, licenseId: string, auth: InstanceAuth): boolean {
+  if (known.provenLicenseId === licenseId) return true
+  return auth === 'token' && known.seatLicenseIds.includes(licenseId)
 }
 
 function mayReplace({ auth, token }: IdentityWish, unused: boolean): boolean {

@@ -5,7 +5,7 @@ import { activations, instances, products } from '../../db/schema/index.ts'
 import { instanceKey } from '../../platform/ids.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import type { Bearer } from '../routing.ts'
-import { findSessionCredential } from '../tokens/find-session-credential.ts'
+import { credentialNamed, readCredential } from '../tokens/find-session-credential.ts'
 import { isTokenOf, unknownToken } from '../tokens/prove-instance.ts'
 import { presentedJwt } from '../tokens/verify-license-jwt.ts'
 
@@ -36,8 +36,7 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
       return 'instance'
     }
     case 'jwt':
-      await proveByJwt(ctx, bearer.text, reporter)
-      return 'license'
+      return proveByJwt(ctx, bearer.text, reporter)
     case 'api_key':
     case 'relay_key':
     case 'admin_key':
@@ -47,8 +46,12 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
   }
 }
 
-/** The JWT must be unexpired, bound to this very instance, its seat still held and its credential not ended. */
-async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<void> {
+/**
+ * The JWT must be unexpired, bound to this very instance, its seat still held and its credential not ended. Where
+ * instances are open, the license of anybody may hold a seat under this id: it proves nothing unless it is the one
+ * that proved the instance (T9).
+ */
+async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<Proof> {
   const { claims, licenseId, seatId } = await presentedJwt(ctx, token, 'unexpired')
   if (claims.aud !== reporter.productCode || claims.instance_id !== reporter.instanceId) {
     throw new Refusal('instance_mismatch', 'The license JWT was issued to another instance.', {
@@ -60,14 +63,23 @@ async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<
     .select({ id: activations.id, endedAt: activations.endedAt })
     .from(activations)
     .where(and(eq(activations.instanceKey, key), eq(activations.licenseId, licenseId)))
-  const credential = await findSessionCredential(ctx.db, claims.cred)
+  const named = credentialNamed(claims.cred)
+  const credential = named && (await readCredential(ctx.db, named))
   // A seat that is not on record belongs to a database restored from before it: the signed word counts (T12).
-  const seatEnded = seat !== undefined && seatId !== null && (seat.endedAt !== null || seat.id !== seatId)
+  const known = seat !== undefined && seatId !== null && seatId <= seat.id
+  const seatEnded = known && (seat.endedAt !== null || seat.id !== seatId)
   if (seatEnded || credential?.ended) {
     throw new Refusal('session_ended', 'The session of this license JWT was ended.', {
       fix: 'Activate again, or exchange the API key again.',
     })
   }
+  const [instance] = await ctx.db
+    .select({ provenLicenseId: instances.provenLicenseId, instanceAuth: products.instanceAuth })
+    .from(instances)
+    .innerJoin(products, eq(products.id, instances.productId))
+    .where(eq(instances.instanceKey, key))
+  const foreign = instance?.provenLicenseId != null && instance.provenLicenseId !== licenseId
+  return foreign && instance.instanceAuth === 'open' ? 'none' : 'license'
 }
 
 export async function instanceAuthOf(ctx: Ctx, productCode: string): Promise<InstanceAuth> {

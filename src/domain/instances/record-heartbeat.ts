@@ -1,9 +1,11 @@
 // A heartbeat: facts in; action, refresh token, entitlement token and directive out.
 import type { Proof } from '../../contract/catalog.ts'
 import type { HeartbeatAnswer, HeartbeatMetrics, HeartbeatRequest } from '../../contract/instance-api.ts'
+import { unixSeconds } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
 import { bestStanding } from '../licenses/best-standing.ts'
 import type { Bearer } from '../routing.ts'
+import type { HeldLicense } from '../telemetry/batch-facts.ts'
 import { recordReports } from '../telemetry/record-reports.ts'
 import type { Report } from '../telemetry/report.ts'
 import { signDirective, standingDirective } from '../tokens/directive.ts'
@@ -20,6 +22,7 @@ export async function recordHeartbeat(
   bearer: Bearer | null,
   body: HeartbeatRequest,
 ): Promise<HeartbeatAnswer> {
+  const at = ctx.clock.now()
   const proof = await proveReporter(ctx, bearer, { productCode: body.product, instanceId: body.instance_id })
   const [outcome] = await recordReports(ctx, [heartbeatReport(body, proof)])
   if (!outcome || outcome.status === 'rejected') throw unknownProduct()
@@ -34,10 +37,15 @@ export async function recordHeartbeat(
           license: licensed.license,
           rights: grantedRights(licensed.license, instance.action),
           instanceId: instance.instanceId,
-          leaseExp: licensed.standing.exp,
+          leaseExp: Math.min(licensed.standing.exp, seatEnd(held, licensed.license.id)),
+          at,
         })
       : undefined
-  const directive = await signDirective(ctx, standingDirective(body.product, instance, licensed), body.nonce)
+  const directive = await signDirective(
+    ctx,
+    standingDirective(body.product, instance, licensed, at),
+    body.nonce,
+  )
   return {
     status: 'ok',
     action: instance.action,
@@ -49,6 +57,12 @@ export async function recordHeartbeat(
     ...(entitlement === undefined ? {} : { entitlement_token: entitlement }),
     ...(directive === undefined ? {} : { directive }),
   }
+}
+
+/** Unix seconds: an entitlement token does not outlive the seat that it is given for. */
+function seatEnd(held: readonly HeldLicense[], licenseId: string): number {
+  const seat = held.find((license) => license.licenseId === licenseId)
+  return seat ? unixSeconds(seat.leaseEndsAt) : 0
 }
 
 function heartbeatReport(body: HeartbeatRequest, proof: Proof): Report {
@@ -75,13 +89,15 @@ function heartbeatReport(body: HeartbeatRequest, proof: Proof): Report {
 
 const METRIC_NAME = /^[a-z][a-z0-9_]{0,63}$/
 
+const isUsable = (value: unknown): value is number =>
+  typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
+
 /** The metrics that are numbers; a boolean counts as 0 or 1. Whatever else a newer client sends is left out. */
 export function numbersOf(metrics: HeartbeatMetrics): Record<string, number> {
   const numbers: Record<string, number> = {}
   for (const [name, value] of Object.entries(metrics)) {
     const number = typeof value === 'boolean' ? Number(value) : value
-    if (METRIC_NAME.test(name) && typeof number === 'number' && Number.isFinite(number))
-      numbers[name] = number
+    if (METRIC_NAME.test(name) && isUsable(number)) numbers[name] = number
   }
   return numbers
 }

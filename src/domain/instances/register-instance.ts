@@ -73,7 +73,7 @@ export async function registerInstance(
         : { tokenHash: hashCredential(ctx, 'instance_token', token), tokenPresentedAt: null }),
       ...(given.proof === 'instance' && row.tokenPresentedAt === null ? { tokenPresentedAt: now } : {}),
       ...(verdict.issueToken && given.licenseId !== null ? { provenLicenseId: given.licenseId } : {}),
-      ...(body.metrics === undefined ? {} : { metrics: { ...row.metrics, ...numbersOf(body.metrics) } }),
+      ...(body.metrics === undefined ? {} : { metrics: numbersOf(body.metrics) }),
     }
     if (Object.keys(changes).length > 0) {
       await tx.update(instances).set(changes).where(eq(instances.instanceKey, row.instanceKey))
@@ -81,7 +81,11 @@ export async function registerInstance(
     return { instance: row, instanceToken: token, held: seats.map((seat) => seat.licenseId) }
   })
   const licensed = body.nonce === undefined ? null : await bestStanding(ctx, held)
-  const directive = await signDirective(ctx, standingDirective(body.product, instance, licensed), body.nonce)
+  const directive = await signDirective(
+    ctx,
+    standingDirective(body.product, instance, licensed, now),
+    body.nonce,
+  )
   return {
     status: 'registered',
     ...(instanceToken === undefined ? {} : { instance_token: instanceToken }),

@@ -6,6 +6,7 @@ import { publicId } from '../../platform/ids.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
+import { holdLicense } from '../licenses/hold-license.ts'
 import { type InstanceView, viewInstance } from './instance-view.ts'
 
 /** A seat that has ended stays as it is. @throws Refusal `not_found` for an instance that never held one. */
@@ -16,6 +17,7 @@ export async function releaseSeat(ctx: Ctx, id: string, license: string): Promis
   const pair = and(eq(activations.instanceKey, key), eq(activations.licenseId, licenseId))
   const now = ctx.clock.now()
   return transaction(ctx.db, async (tx) => {
+    await holdLicense(tx, licenseId, 'no key update')
     const [ended] = await tx
       .update(activations)
       .set({ endedAt: now, endedBy: 'admin' })

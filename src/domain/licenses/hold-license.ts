@@ -8,9 +8,16 @@ import { Refusal } from '../context.ts'
 import { findLicense, type LicenseFacts } from './license-facts.ts'
 import { type Standing, standingOf } from './license-standing.ts'
 
-/** The license, which cannot be suspended, revoked or renewed until the transaction ends. @throws Refusal `not_found` */
-export async function holdLicense(tx: Transaction, id: string): Promise<LicenseFacts> {
-  await tx.select({ id: licenses.id }).from(licenses).where(eq(licenses.id, id)).for('share')
+/**
+ * The license, which cannot be suspended, revoked or renewed until the transaction ends. Who counts, takes or ends its
+ * seats holds it alone (`no key update`). @throws Refusal `not_found`
+ */
+export async function holdLicense(
+  tx: Transaction,
+  id: string,
+  strength: 'share' | 'no key update' = 'share',
+): Promise<LicenseFacts> {
+  await tx.select({ id: licenses.id }).from(licenses).where(eq(licenses.id, id)).for(strength)
   return (await findLicense(tx, id)) ?? notFound('license')
 }
 

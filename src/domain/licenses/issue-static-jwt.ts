@@ -64,6 +64,7 @@ export async function issueStaticJwt(
     credential: id,
     id,
     refreshable,
+    at: now,
   })
   return { id, jwt, expires_at: rfc3339(fromUnixSeconds(lease.exp)) }
 }

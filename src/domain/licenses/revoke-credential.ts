@@ -1,11 +1,13 @@
 // Revokes an API key, a license key or a static license JWT, and ends the sessions that it began when asked to (T8).
-import { sql } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { CredentialSource } from '../../contract/catalog.ts'
-import { apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
+import type { Transaction } from '../../db/client.ts'
+import { activations, apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
+import { holdLicense } from './hold-license.ts'
 
 const SOURCES = {
   api_key: { table: apiKeys, prefix: 'key', what: 'API key' },
@@ -29,6 +31,7 @@ export async function revokeCredential(
   const ends = source === 'static_jwt' || (order.end_sessions ?? false)
   const now = ctx.clock.now().toISOString()
   await transaction(ctx.db, async (tx) => {
+    await holdLicenseOf(tx, table, uuid)
     const [revoked] = await tx.execute<{ license_id: string; product_id: string }>(sql`
       update ${table} as c set revoked_at = coalesce(c.revoked_at, ${now}::timestamptz),
         end_sessions = ${ends}::boolean
@@ -40,6 +43,19 @@ export async function revokeCredential(
       const known = await tx.execute(sql`select from ${table} where id = ${uuid}::uuid`)
       return known.length === 0 ? notFound(what) : undefined
     }
+    if (ends) {
+      await tx
+        .update(activations)
+        .set({ endedAt: ctx.clock.now(), endedBy: 'admin' })
+        .where(
+          and(
+            eq(activations.licenseId, revoked.license_id),
+            eq(activations.credentialSource, source),
+            eq(activations.credentialId, uuid),
+            isNull(activations.endedAt),
+          ),
+        )
+    }
     await recordChange(tx, ctx, {
       action: `${source}.revoke`,
       subject: id,
@@ -49,4 +65,14 @@ export async function revokeCredential(
       scope: { productId: revoked.product_id, licenseId: revoked.license_id },
     })
   })
+}
+
+/** No session of the license begins or goes on while its credential is revoked and its seats are ended. */
+async function holdLicenseOf(
+  tx: Transaction,
+  table: typeof apiKeys | typeof licenseKeys | typeof staticJwts,
+  id: string,
+): Promise<void> {
+  const [found] = await tx.select({ licenseId: table.licenseId }).from(table).where(eq(table.id, id))
+  if (found) await holdLicense(tx, found.licenseId, 'no key update')
 }

@@ -23,6 +23,7 @@ export interface HeldLicense {
   licenseId: string
   /** Null while the seat is held; a lease outlives a seat that was ended. */
   endedAt: Date | null
+  leaseEndsAt: Date
   tier: TierFacts
   licenseLimits: Record<string, number>
 }
@@ -93,6 +94,7 @@ export async function readHeldLicenses(
       instanceKey: activations.instanceKey,
       licenseId: activations.licenseId,
       endedAt: activations.endedAt,
+      leaseEndsAt: activations.leaseEndsAt,
       tier: { code: tiers.code, rank: tiers.rank, features: tiers.features, limits: tiers.limits },
       licenseLimits: licenses.limits,
     })

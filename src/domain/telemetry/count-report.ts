@@ -38,7 +38,8 @@ export function countReport(
   const counters = { ...stream.counters }
   const increases: Record<string, number> = {}
   for (const [name, value] of Object.entries(report.metrics)) {
-    if (map[name]?.kind !== 'counter' || late) continue
+    // Counters only grow from nothing: a negative one is a client's fault, and must not take others' growth away.
+    if (map[name]?.kind !== 'counter' || late || value < 0) continue
     const last = counters[name]
     increases[name] = last === undefined || value < last ? value : value - last
     counters[name] = value

@@ -10,7 +10,7 @@ import { randomFeatureToken, type TokenScope } from '../instances/refresh-token.
 import type { InstanceRow } from '../instances/touch-instance.ts'
 import type { HeldLicense, ProductFacts } from './batch-facts.ts'
 import { countReport, NEW_STREAM, observedTime, type Stream } from './count-report.ts'
-import { NO_BOOT, type Report, streamPosition } from './report.ts'
+import { bootOf, type Report, streamPosition } from './report.ts'
 import type { InstanceUpdate, ReportRow, StreamRow } from './write-batch.ts'
 
 export interface FoldInput {
@@ -50,7 +50,7 @@ export function foldReports(input: FoldInput): Folded {
   const inOrder = [...input.reports].sort((a, b) => (a.report.seq ?? 0) - (b.report.seq ?? 0))
   for (const { report, index } of inOrder) {
     const position = streamPosition(report)
-    const bootId = position?.bootId ?? NO_BOOT
+    const bootId = position?.bootId ?? bootOf(report)
     const before = streams.get(bootId) ?? input.streamOf(bootId) ?? NEW_STREAM
     const counted = countReport(before, report, position?.seq ?? null, product.metricMap)
     const refreshToken = advance(folded, report, input)
@@ -117,7 +117,7 @@ function takeFacts(update: InstanceUpdate, row: InstanceRow, report: Report, now
   update.reportedTier = report.reportedTier ?? update.reportedTier
   update.hasValidEntitlement = report.hasValidEntitlement ?? update.hasValidEntitlement
   update.integrityHash = report.integrityHash ?? update.integrityHash
-  update.metrics = { ...update.metrics, ...report.metrics }
+  update.metrics = latestMetrics(update.metrics, report)
   if (report.entitlementHash && row.entitlementHash !== null) {
     update.entitlementMismatchAt = report.entitlementHash === row.entitlementHash ? null : now
   }
@@ -175,6 +175,14 @@ function findingsOf(report: Report, { row, product, held }: FoldInput, seenAt: D
     seenAt,
     proof: report.proof,
   }))
+}
+
+const MOST_METRICS = 100
+
+/** A heartbeat tells all; a refresh or a telemetry report adds what it tells, within bounds. */
+function latestMetrics(known: Record<string, number>, report: Report): Record<string, number> {
+  const both = { ...known, ...report.metrics }
+  return report.kind === 'heartbeat' || Object.keys(both).length > MOST_METRICS ? report.metrics : both
 }
 
 const MOST_FEATURES = 200

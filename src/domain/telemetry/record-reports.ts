@@ -20,7 +20,7 @@ import {
   streamKey,
 } from './batch-facts.ts'
 import { type Folded, foldReports } from './fold-reports.ts'
-import { NO_BOOT, type Report } from './report.ts'
+import { bootOf, type Report, streamPosition } from './report.ts'
 import { insertReports, updateInstances, upsertStreams } from './write-batch.ts'
 
 export type ReportOutcome =
@@ -64,7 +64,7 @@ async function recordBatch(tx: Transaction, ctx: Ctx, reports: readonly Report[]
   await insertUnknown(tx, unknown, now)
   const rows = await lockInstances(tx, keys)
   const held = Map.groupBy(await readHeldLicenses(tx, keys, now), (license) => license.instanceKey)
-  const bootIds = new Set(reports.map((report) => report.bootId?.toLowerCase() ?? NO_BOOT)).add(NO_BOOT)
+  const bootIds = new Set(reports.map((report) => streamPosition(report)?.bootId ?? bootOf(report)))
   const streams = await readStreams(tx, keys, [...bootIds])
 
   const outcomes: ReportOutcome[] = reports.map(() => ({ status: 'rejected', error: 'product_unknown' }))

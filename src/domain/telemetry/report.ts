@@ -28,6 +28,11 @@ export interface Report {
 
 /** Boot id of clients that send none. */
 export const NO_BOOT = '00000000-0000-0000-0000-000000000000'
+/** The same where nothing proves who sends: a stranger's counters are not mixed with the instance's. */
+export const NO_BOOT_UNPROVEN = '00000000-0000-0000-0000-000000000001'
+
+/** The boot whose stream an unnumbered report belongs to. */
+export const bootOf = (report: Report): string => (report.proof === 'none' ? NO_BOOT_UNPROVEN : NO_BOOT)
 
 /** Numbers a report, so that it counts once; null where it carries no number and therefore always counts. */
 export function streamPosition(report: Report): { bootId: string; seq: number } | null {

@@ -3,7 +3,7 @@ import type { TokenAnswer } from '../../contract/instance-api.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import { denialTerms } from './denials.ts'
 import { signDirective } from './directive.ts'
-import type { Session, SessionDenial } from './open-session.ts'
+import type { Session, SessionDenial } from './session.ts'
 import { signSessionJwt } from './sign-grant.ts'
 
 /** The token answer. @throws Refusal 403 (or 401 `session_ended`) with the denial's facts and directive. */
@@ -47,6 +47,7 @@ export function sessionDirective(
       action: instance.action,
       seq: instance.actionSeq,
       reason: terms?.reason ?? instance.actionReason ?? '',
+      at: session.at,
     },
     nonce,
   )

@@ -3,7 +3,7 @@ import type { DirectiveStatus } from '../../contract/claims.ts'
 import type { ErrorCode } from '../../contract/errors.ts'
 import type { SeatAnswer } from '../../contract/instance-api.ts'
 import { rfc3339 } from '../../platform/time.ts'
-import type { SessionDenial } from './open-session.ts'
+import type { SessionDenial } from './session.ts'
 
 export interface DenialTerms {
   /** Of an exchange or refresh: 403, or 401 where a new proof of license is needed. */
@@ -57,7 +57,7 @@ export function denialTerms(denial: SessionDenial): DenialTerms {
         code: 'instance_killed',
         status: 'revoked',
         reason: 'instance_killed',
-        directive: 'active',
+        directive: denial.standing.status,
         detail: 'The vendor has switched this instance off.',
         fix: 'Ask your vendor to clear the action of this instance.',
       }
@@ -66,7 +66,7 @@ export function denialTerms(denial: SessionDenial): DenialTerms {
         code: 'license_key_revoked',
         status: 'revoked',
         reason: 'license_key_revoked',
-        directive: 'unlicensed',
+        directive: denial.standing.inForce ? 'unlicensed' : denial.standing.status,
         detail: 'This license key was revoked; the license itself may be in force.',
         fix: 'Ask your vendor for the license key that replaces it.',
       }

@@ -16,6 +16,8 @@ export interface DirectiveSubject {
   /** The instance's action number; names the state. */
   seq: number
   reason: string
+  /** When it was decided: its `iat`. */
+  at: Date
 }
 
 /** A directive that answers `nonce`, or undefined when the request asked for none. */
@@ -25,10 +27,9 @@ export async function signDirective(
   nonce: string | undefined,
 ): Promise<string | undefined> {
   if (nonce === undefined) return undefined
-  const now = ctx.clock.now()
   const keyring = await ctx.keyring.current(subject.productCode)
-  const iat = unixSeconds(now)
-  return signJws(keyring.signer(subject.productCode, 'jws', now), DIRECTIVE_TYP, {
+  const iat = unixSeconds(subject.at)
+  return signJws(keyring.signer(subject.productCode, 'jws', subject.at), DIRECTIVE_TYP, {
     iss: ctx.settings.issuer,
     aud: subject.productCode,
     sub: subject.instanceId,
@@ -49,6 +50,7 @@ export function standingDirective(
   productCode: string,
   instance: Pick<InstanceRow, 'instanceId' | 'action' | 'actionSeq' | 'actionReason'>,
   licensed: LicenseStanding | null,
+  at: Date,
 ): DirectiveSubject {
   const denied = licensed?.standing.inForce === false ? licensed.standing.reason : ''
   return {
@@ -59,5 +61,6 @@ export function standingDirective(
     action: instance.action,
     seq: instance.actionSeq,
     reason: instance.actionReason ?? denied,
+    at,
   }
 }

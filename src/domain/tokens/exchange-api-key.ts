@@ -17,6 +17,7 @@ export async function exchangeApiKey(ctx: Ctx, bearer: Bearer, body: ExchangeReq
     return openSession(tx, ctx, {
       license,
       credential: { source: 'api_key', id },
+      begins: true,
       instanceId: body.instance_id,
       facts: { version: body.version, fingerprint: body.fingerprint },
       seat: { kind: 'claim' },

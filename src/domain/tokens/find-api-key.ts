@@ -33,15 +33,16 @@ export async function findApiKey(
   if (!found) throw unknown()
   const { keyId, keyExpiresAt, keyRevokedAt, ...license } = found
   if (keyRevokedAt) {
-    throw new Refusal('api_key_revoked', 'API key has been revoked', {
-      fix: 'Ask your vendor for a new one.',
-    })
+    throw apiKeyRevoked()
   }
   if (keyExpiresAt && keyExpiresAt <= ctx.clock.now()) {
     throw new Refusal('api_key_expired', 'API key has expired', { fix: 'Ask your vendor for a new one.' })
   }
   return { id: keyId, license }
 }
+
+export const apiKeyRevoked = () =>
+  new Refusal('api_key_revoked', 'API key has been revoked', { fix: 'Ask your vendor for a new one.' })
 
 const unknown = () =>
   new Refusal('api_key_unknown', 'This API key is not known.', {

@@ -5,9 +5,14 @@ import type { Executor } from '../../db/client.ts'
 import { apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
 
-export interface SessionCredential {
+export interface CredentialName {
   source: CredentialSource
   id: string
+}
+
+export interface SessionCredential extends CredentialName {
+  /** No new session begins with it. */
+  revoked: boolean
   /** Revoked together with the sessions that it began. */
   ended: boolean
   refreshable: boolean
@@ -15,29 +20,32 @@ export interface SessionCredential {
 
 const SOURCES = { key: 'api_key', lk: 'license_key', sjw: 'static_jwt' } as const
 
-/**
- * The credential named by `cred`; null when the text names none. One that is not on record counts as good: the
- * database was restored from before it, and the JWT is signed (T12).
- */
-export async function findSessionCredential(
-  db: Executor,
-  cred: string | undefined,
-): Promise<SessionCredential | null> {
+/** What `cred` of a license JWT names; null when the text names nothing. */
+export function credentialNamed(cred: string | undefined): CredentialName | null {
   const prefix = cred?.split('_', 1)[0]
   if (cred === undefined || (prefix !== 'key' && prefix !== 'lk' && prefix !== 'sjw')) return null
   const id = parsePublicId(prefix, cred)
-  if (id === null) return null
-  const source = SOURCES[prefix]
+  return id === null ? null : { source: SOURCES[prefix], id }
+}
+
+/**
+ * The credential as it is now. One that is not on record counts as good: the database was restored from before it,
+ * and what names it is signed (T12).
+ */
+export async function readCredential(
+  db: Executor,
+  { source, id }: CredentialName,
+): Promise<SessionCredential> {
   if (source === 'static_jwt') {
     const [row] = await db.select().from(staticJwts).where(eq(staticJwts.id, id))
-    const ended = row?.revokedAt !== null && row !== undefined
-    return { source, id, ended, refreshable: row?.refreshable ?? true }
+    const revoked = row !== undefined && row.revokedAt !== null
+    return { source, id, revoked, ended: revoked, refreshable: row?.refreshable ?? true }
   }
   const table = source === 'api_key' ? apiKeys : licenseKeys
   const [row] = await db
     .select({ revokedAt: table.revokedAt, endSessions: table.endSessions })
     .from(table)
     .where(eq(table.id, id))
-  const ended = row !== undefined && row.revokedAt !== null && row.endSessions
-  return { source, id, ended, refreshable: true }
+  const revoked = row !== undefined && row.revokedAt !== null
+  return { source, id, revoked, ended: revoked && row.endSessions, refreshable: true }
 }

@@ -1,132 +1,98 @@
-// The one path on which an instance obtains or renews a lease: standing, identity, seat, refresh chain, and the
-// rows that remember them. Signs nothing: that follows after the commit.
+// The one path on which an instance obtains or renews a lease: identity, standing, seat, refresh chain, and the rows
+// that remember them. Signs nothing: that follows after the commit.
 import { eq } from 'drizzle-orm'
-import type { CredentialSource, Proof } from '../../contract/catalog.ts'
-import type { ControlFields } from '../../contract/instance-api.ts'
+import type { Proof } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { instances } from '../../db/schema/index.ts'
 import { endOfSeat } from '../../license/lease.ts'
 import { mintCredential } from '../../platform/credentials.ts'
 import { uuidv7 } from '../../platform/ids.ts'
 import { fromUnixSeconds, unixSeconds } from '../../platform/time.ts'
-import { claimSeat, type SeatRequest } from '../activation/claim-seat.ts'
+import { claimSeat, needsNewSeat } from '../activation/claim-seat.ts'
 import { recordClone } from '../anomalies/record-clone.ts'
-import type { Ctx } from '../context.ts'
+import { type Ctx, Refusal } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
-import type { TokenWish } from '../instances/identity.ts'
 import { advanceLineage } from '../instances/lineage.ts'
 import { readLineageState } from '../instances/lineage-state.ts'
-import { type InstanceFacts, type InstanceRow, touchInstance } from '../instances/touch-instance.ts'
+import { randomFeatureToken } from '../instances/refresh-token.ts'
+import { type InstanceRow, touchInstance } from '../instances/touch-instance.ts'
+import { holdLicense } from '../licenses/hold-license.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
-import { type DenialReason, type Standing, standingOf } from '../licenses/license-standing.ts'
-import { type GrantedRights, grantedRights } from './granted-rights.ts'
+import { standingOf } from '../licenses/license-standing.ts'
+import { apiKeyRevoked } from './find-api-key.ts'
+import { readCredential } from './find-session-credential.ts'
+import { grantedRights } from './granted-rights.ts'
 import { provenIdentity } from './prove-instance.ts'
+import type { Denial, Session, SessionDenial, SessionRequest } from './session.ts'
 
-export interface SessionRequest {
-  license: LicenseFacts
-  credential: { source: CredentialSource; id: string }
-  instanceId: string
-  facts: InstanceFacts
-  /** The license key that came along was revoked: no right is granted, and none is taken (T2). */
-  keyRevoked?: boolean
-  seat: SeatRequest['mode']
-  /** The instance token that was presented and must be right, if any. */
-  instanceToken: string | undefined
-  /** An unexpired JWT bound to this instance came along. */
-  boundJwt: boolean
-  tokenWish: TokenWish
-  chain: Pick<ControlFields, 'refresh_token' | 'refresh_id'>
-  /** An expired JWT needs a second proof once the chain was used (T8). */
-  secondProof?: boolean
-}
-
-/** A license in force, its seat held. */
-export interface Session {
-  granted: true
-  license: LicenseFacts
-  instance: InstanceRow
-  standing: Extract<Standing, { inForce: true }>
-  rights: GrantedRights
-  seatId: string
-  credential: SessionRequest['credential']
-  refreshToken: string
-  instanceToken: string | undefined
-}
-
-export type SessionDenial = {
-  granted: false
-  license: LicenseFacts
-  instance: InstanceRow
-  instanceToken: string | undefined
-} & (
-  | { reason: DenialReason | 'instance_killed' | 'key_revoked' | 'key_retired' | 'seat_ended' }
-  | { reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
-)
+type InstanceChanges = Partial<
+  Pick<
+    InstanceRow,
+    'tokenHash' | 'tokenPresentedAt' | 'actionDeliveredAt' | 'lineage' | 'provenLicenseId' | 'proof'
+  >
+>
 
 /**
- * Runs inside the caller's transaction and holds the instance's row. A denial is a result, and what was learned of
- * the instance is kept. @throws Refusal 401 and 409 of T8 and T9, which roll everything back.
+ * Runs inside the caller's transaction. Takes the instance's row, then the license's, and reads license and credential
+ * again under them: what an admin changed meanwhile counts. A denial is a result, and what was learned of the instance
+ * is kept. @throws Refusal 401 and 409 of T8 and T9, which roll everything back.
  */
 export async function openSession(
   tx: Transaction,
   ctx: Ctx,
   request: SessionRequest,
 ): Promise<Session | SessionDenial> {
-  const { license } = request
   const now = ctx.clock.now()
-  const at = {
-    productId: license.productId,
-    productCode: license.productCode,
-    instanceId: request.instanceId,
-  }
-  const proof: Proof = request.instanceToken === undefined ? 'license' : 'instance'
-  const { row, created } = await touchInstance(tx, at, request.facts, proof, now)
-  const identity = await provenIdentity(tx, ctx, { row, created, license, request, now })
+  const { productId, productCode } = request.license
+  const at = { productId, productCode, instanceId: request.instanceId }
+  const claimed: Proof = request.instanceToken === undefined ? 'license' : 'instance'
+  const { row, created } = await touchInstance(tx, at, request.facts, claimed, now)
+  const identity = await provenIdentity(tx, ctx, { row, created, license: request.license, request, now })
+  const proof: Proof = identity.foreign ? 'none' : claimed
+  const claims = await needsNewSeat(tx, row.instanceKey, request.license.id, request.seat, now)
+  const license = await holdLicense(tx, request.license.id, claims ? 'no key update' : 'share')
   const standing = standingOf(license, ctx.settings.tokenLife, now)
-  const instanceToken = identity.issueToken ? mintCredential('instance_token', ctx.random).secret : undefined
-  const known = {
-    ...(instanceToken === undefined
-      ? {}
-      : { tokenHash: hashCredential(ctx, 'instance_token', instanceToken), tokenPresentedAt: null }),
-    ...(request.instanceToken === undefined || row.tokenPresentedAt ? {} : { tokenPresentedAt: now }),
-    ...(row.action === 'none' || row.actionDeliveredAt ? {} : { actionDeliveredAt: now }),
-  }
-  const deny = async (denial: { reason: DenialReason | 'instance_killed' | 'key_revoked' } | SeatDenial) => {
-    await remember(tx, row.instanceKey, known)
-    return { granted: false as const, license, instance: { ...row, ...known }, instanceToken, ...denial }
+  const revoked = await refuseEnded(tx, request)
+
+  const deny = async (denial: Denial): Promise<SessionDenial> => {
+    // Whoever is denied takes no proven instance's token away, and a revoked key proves nothing.
+    const known = knownOf(ctx, row, request, identity.issueToken && row.provenLicenseId === null && !revoked)
+    await remember(tx, row.instanceKey, known.changes)
+    const instance = { ...row, ...known.changes }
+    return {
+      granted: false,
+      license,
+      standing,
+      instance,
+      instanceToken: known.token,
+      proof,
+      at: now,
+      ...denial,
+    }
   }
   if (row.action === 'kill') return deny({ reason: 'instance_killed' })
-  if (request.keyRevoked) return deny({ reason: 'key_revoked' })
+  if (revoked) return deny({ reason: 'key_revoked' })
   if (!standing.inForce) return deny({ reason: standing.reason })
-
   const seat = await claimSeat(tx, {
     license,
     instanceKey: row.instanceKey,
     credential: request.credential,
-    leaseEndsAt: fromUnixSeconds(
-      endOfSeat({
-        exp: standing.exp,
-        grace_days: license.graceDays,
-        ...(license.expiresAt ? { license_exp: unixSeconds(license.expiresAt) } : {}),
-      }),
-    ),
+    leaseEndsAt: endOfLease(license, standing.exp),
     now,
     newId: uuidv7(now, ctx.random),
     mode: request.seat,
   })
   if (!seat.ok) return deny(seat)
 
-  const chain = advanceLineage(
-    readLineageState(row.lineage),
-    { refreshToken: request.chain.refresh_token, refreshId: request.chain.refresh_id },
-    { key: ctx.pepper, product: license.productCode, instanceId: request.instanceId },
-    now,
-    ctx.random,
-  )
-  const proven = row.provenLicenseId ?? license.id
-  const changes = { ...known, lineage: chain.state, provenLicenseId: proven }
+  const known = knownOf(ctx, row, request, identity.issueToken)
+  const chain = identity.foreign ? null : await advanceChain(tx, ctx, row, request, now)
+  const changes = {
+    ...known.changes,
+    ...(chain ? { lineage: chain.state } : {}),
+    provenLicenseId: row.provenLicenseId ?? license.id,
+    proof,
+  }
   await remember(tx, row.instanceKey, changes)
-  if (chain.cloneEvidence) await recordClone(tx, ctx, row, chain.cloneEvidence)
   return {
     granted: true,
     license,
@@ -135,20 +101,76 @@ export async function openSession(
     rights: grantedRights(license, row.action),
     seatId: seat.id,
     credential: request.credential,
-    refreshToken: chain.nextToken,
-    instanceToken,
+    refreshToken: chain?.nextToken ?? randomFeatureToken(ctx.random),
+    instanceToken: known.token,
+    proof,
+    at: now,
   }
 }
 
-type SeatDenial =
-  | { reason: 'seat_ended' | 'key_retired' }
-  | { reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
+/** True when a presented license key was revoked; other credentials are refused outright. */
+async function refuseEnded(tx: Transaction, { credential, begins }: SessionRequest): Promise<boolean> {
+  const { revoked, ended } = await readCredential(tx, credential)
+  if (!begins) {
+    if (ended) throw sessionEnded()
+    return false
+  }
+  if (revoked && credential.source === 'api_key') throw apiKeyRevoked()
+  return revoked
+}
 
-async function remember(
+function knownOf(
+  ctx: Ctx,
+  row: InstanceRow,
+  request: SessionRequest,
+  issueToken: boolean,
+): { token: string | undefined; changes: InstanceChanges } {
+  const now = ctx.clock.now()
+  const token = issueToken ? mintCredential('instance_token', ctx.random).secret : undefined
+  const changes: InstanceChanges = {}
+  if (request.instanceToken !== undefined && !row.tokenPresentedAt) changes.tokenPresentedAt = now
+  if (token !== undefined) {
+    changes.tokenHash = hashCredential(ctx, 'instance_token', token)
+    changes.tokenPresentedAt = null
+  }
+  if (row.action !== 'none' && !row.actionDeliveredAt) changes.actionDeliveredAt = now
+  return { token, changes }
+}
+
+async function advanceChain(
   tx: Transaction,
-  instanceKey: string,
-  changes: Partial<typeof instances.$inferInsert>,
-): Promise<void> {
+  ctx: Ctx,
+  row: InstanceRow,
+  { chain, license, instanceId }: SessionRequest,
+  now: Date,
+) {
+  const advance = advanceLineage(
+    readLineageState(row.lineage),
+    { refreshToken: chain.refresh_token, refreshId: chain.refresh_id },
+    { key: ctx.pepper, product: license.productCode, instanceId },
+    now,
+    ctx.random,
+  )
+  if (advance.cloneEvidence) await recordClone(tx, ctx, row, advance.cloneEvidence)
+  return advance
+}
+
+const endOfLease = (license: LicenseFacts, exp: number): Date =>
+  fromUnixSeconds(
+    endOfSeat({
+      exp,
+      grace_days: license.graceDays,
+      ...(license.expiresAt ? { license_exp: unixSeconds(license.expiresAt) } : {}),
+    }),
+  )
+
+async function remember(tx: Transaction, instanceKey: string, changes: InstanceChanges): Promise<void> {
   if (Object.keys(changes).length === 0) return
   await tx.update(instances).set(changes).where(eq(instances.instanceKey, instanceKey))
 }
+
+const sessionEnded = () =>
+  new Refusal('session_ended', 'The credential that this session began with was revoked.', {
+    facts: { reason: 'credential_revoked' },
+    fix: 'Use another API key or license key of the license.',
+  })

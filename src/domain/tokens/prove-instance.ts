@@ -11,7 +11,7 @@ import { readLineageState } from '../instances/lineage-state.ts'
 import { readRefreshToken } from '../instances/refresh-token.ts'
 import type { InstanceRow } from '../instances/touch-instance.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
-import type { SessionRequest } from './open-session.ts'
+import type { SessionRequest } from './session.ts'
 
 export interface IdentityQuestion {
   row: InstanceRow
@@ -32,7 +32,7 @@ export async function provenIdentity(
   tx: Transaction,
   ctx: Ctx,
   { row, created, license, request, now }: IdentityQuestion,
-): Promise<{ issueToken: boolean }> {
+): Promise<{ issueToken: boolean; foreign: boolean }> {
   const token = request.instanceToken
   if (token !== undefined && !isTokenOf(ctx, row, token)) throw unknownToken()
   const lineage = readLineageState(row.lineage)
@@ -55,7 +55,7 @@ export async function provenIdentity(
     { auth: license.instanceAuth, token: request.tokenWish },
   )
   if (!verdict.ok) throw instanceIdTaken()
-  return { issueToken: verdict.issueToken }
+  return verdict
 }
 
 /** Whether the text is this instance's current token. */

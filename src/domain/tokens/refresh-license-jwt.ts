@@ -1,16 +1,13 @@
 // Refresh: a license JWT for the next one, within grace; picks up what changed and counts as a sign of life (T5, T6, T8).
 import type { RefreshRequest, TokenAnswer } from '../../contract/instance-api.ts'
-import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
-import { instanceKey } from '../../platform/ids.ts'
-import type { SeatMode } from '../activation/claim-seat.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import { findLicense } from '../licenses/license-facts.ts'
 import type { Bearer } from '../routing.ts'
 import { recordReports } from '../telemetry/record-reports.ts'
 import { answerSession } from './answer-session.ts'
 import { bindStaticJwt } from './bind-static-jwt.ts'
-import { findSessionCredential, type SessionCredential } from './find-session-credential.ts'
+import { credentialNamed, readCredential } from './find-session-credential.ts'
 import { openSession } from './open-session.ts'
 import { type PresentedJwt, presentedJwt } from './verify-license-jwt.ts'
 
@@ -28,27 +25,41 @@ export async function refreshLicenseJwt(
   const session = await transaction(ctx.db, async (tx) => {
     const license = await findLicense(tx, jwt.licenseId)
     if (!license || license.productCode !== jwt.claims.aud) throw unknownLicense()
-    const credential = await findSessionCredential(tx, jwt.claims.cred)
-    if (!credential) throw unknownLicense()
-    if (credential.ended) throw sessionEnded()
-    const key = instanceKey(license.productCode, body.instance_id)
-    return openSession(tx, ctx, {
+    const named = credentialNamed(jwt.claims.cred)
+    if (!named) throw unknownLicense()
+    const credential = await readCredential(tx, named)
+    if (!credential.refreshable) throw notRefreshable()
+    const opened = await openSession(tx, ctx, {
       license,
-      credential,
+      credential: named,
+      begins: false,
       instanceId: body.instance_id,
       facts: { version: body.version },
-      seat: await seatOf(tx, jwt, credential, key),
+      seat: jwt.seatId === null ? { kind: 'retake' } : { kind: 'keep', seatId: jwt.seatId },
       instanceToken: body.instance_token,
-      boundJwt: !jwt.expired && jwt.claims.instance_id !== undefined,
+      boundJwt: false,
       tokenWish: 'keep',
       chain: body,
       secondProof: jwt.expired,
     })
+    if (opened.granted && named.source === 'static_jwt') {
+      const bound = await bindStaticJwt(
+        tx,
+        named.id,
+        license.id,
+        opened.instance.instanceKey,
+        ctx.clock.now(),
+      )
+      if (!bound) throw boundElsewhere()
+    }
+    return opened
   })
+  // A session that was ended proves nothing, and its report is not heard (T8).
+  if (!session.granted && session.reason === 'seat_ended') return answerSession(ctx, session, body.nonce)
   await recordReports(ctx, [
     {
       kind: 'refresh',
-      proof: body.instance_token === undefined ? 'license' : 'instance',
+      proof: session.proof,
       product: jwt.claims.aud,
       instanceId: body.instance_id,
       version: body.version,
@@ -63,29 +74,6 @@ export async function refreshLicenseJwt(
     },
   ])
   return answerSession(ctx, session, body.nonce)
-}
-
-/** The seat that the JWT names; a static JWT that names none takes one at its first refresh. */
-async function seatOf(
-  tx: Transaction,
-  jwt: PresentedJwt,
-  credential: SessionCredential,
-  key: string,
-): Promise<SeatMode> {
-  if (credential.source === 'static_jwt') {
-    if (!credential.refreshable) {
-      throw new Refusal('refresh_not_allowed', 'This license JWT was issued without refresh.', {
-        fix: 'Use it until it expires, or ask your vendor for a refreshable one.',
-      })
-    }
-    if (!(await bindStaticJwt(tx, credential.id, jwt.licenseId, key))) {
-      throw new Refusal('instance_mismatch', 'This license JWT is bound to another instance.', {
-        facts: { reason: 'bound_elsewhere' },
-        fix: 'Deactivate that instance first, or ask your vendor for a token of your own.',
-      })
-    }
-  }
-  return jwt.seatId === null ? { kind: 'retake' } : { kind: 'keep', seatId: jwt.seatId }
 }
 
 function refuseMismatch({ claims }: PresentedJwt, body: RefreshRequest): void {
@@ -106,8 +94,13 @@ const unknownLicense = () =>
     fix: 'Exchange the API key or activate the license key again.',
   })
 
-const sessionEnded = () =>
-  new Refusal('session_ended', 'The credential that this session began with was revoked.', {
-    facts: { reason: 'credential_revoked' },
-    fix: 'Use another API key or license key of the license.',
+const notRefreshable = () =>
+  new Refusal('refresh_not_allowed', 'This license JWT was issued without refresh.', {
+    fix: 'Use it until it expires, or ask your vendor for a refreshable one.',
+  })
+
+const boundElsewhere = () =>
+  new Refusal('instance_mismatch', 'This license JWT is bound to another instance.', {
+    facts: { reason: 'bound_elsewhere' },
+    fix: 'Deactivate that instance first, or ask your vendor for a token of your own.',
   })

@@ -7,8 +7,9 @@ import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { unixSeconds } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
+import type { CredentialName } from './find-session-credential.ts'
 import type { GrantedRights } from './granted-rights.ts'
-import type { Session } from './open-session.ts'
+import type { Session } from './session.ts'
 
 export const REFRESH_PATH = '/api/v1/licenses/refresh'
 
@@ -23,6 +24,8 @@ export interface LeaseFacts {
   /** Public id of the credential that obtained it (T8). */
   credential: string
   refreshable: boolean
+  /** When it was decided: its `iat`. */
+  at: Date
   /** Defaults to a new id. */
   id?: string
 }
@@ -41,6 +44,7 @@ export async function signSessionJwt(
     seatId: session.seatId,
     credential: credentialId(session.credential),
     refreshable: true,
+    at: session.at,
   })
 }
 
@@ -49,16 +53,15 @@ export async function signLicenseJwt(
   ctx: Ctx,
   lease: LeaseFacts,
 ): Promise<{ jwt: string; expires_in: number }> {
-  const now = ctx.clock.now()
-  const iat = unixSeconds(now)
-  const { license, rights } = lease
+  const { license, rights, at } = lease
+  const iat = unixSeconds(at)
   const limits =
     license.limitsClaim === 'quotas' ? { quotas: toQuotas(rights.limits) } : { limits: rights.limits }
   const claims: LicenseClaims = {
     iss: ctx.settings.issuer,
     aud: license.productCode,
     sub: publicId('cus', license.customerId),
-    jti: lease.id ?? uuidv7(now, ctx.random),
+    jti: lease.id ?? uuidv7(at, ctx.random),
     iat,
     exp: lease.exp,
     license_id: publicId('lic', license.id),
@@ -77,7 +80,7 @@ export async function signLicenseJwt(
     ...(license.tenantId === null ? {} : { tenant_id: license.tenantId }),
   }
   const keyring = await ctx.keyring.current(license.productCode)
-  const jwt = await signJws(keyring.signer(license.productCode, 'jws', now), LICENSE_TYP, claims)
+  const jwt = await signJws(keyring.signer(license.productCode, 'jws', at), LICENSE_TYP, claims)
   return { jwt, expires_in: lease.exp - iat }
 }
 
@@ -87,6 +90,8 @@ export interface EntitlementGrant {
   instanceId: string
   /** Unix seconds; the token does not outlive the lease. */
   leaseExp: number
+  /** When it was decided: its `issued_at`. */
+  at: Date
 }
 
 /**
@@ -96,11 +101,10 @@ export interface EntitlementGrant {
 export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): Promise<string | undefined> {
   const { license, rights } = grant
   if (!rights.full) return undefined
-  const now = ctx.clock.now()
-  const issuedAt = unixSeconds(now)
+  const issuedAt = unixSeconds(grant.at)
   if (grant.leaseExp <= issuedAt) return undefined
   const keyring = await ctx.keyring.current(license.productCode)
-  return signRaw(keyring.signer(license.productCode, 'raw', now), 'entitlement_token', {
+  return signRaw(keyring.signer(license.productCode, 'raw', grant.at), 'entitlement_token', {
     iss: ctx.settings.issuer,
     product: license.productCode,
     instance_id: grant.instanceId,
@@ -115,6 +119,6 @@ export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): P
 }
 
 /** `key_…`, `lk_…` or `sjw_…`. */
-export function credentialId({ source, id }: Session['credential']): string {
+export function credentialId({ source, id }: CredentialName): string {
   return publicId(source === 'api_key' ? 'key' : source === 'license_key' ? 'lk' : 'sjw', id)
 }

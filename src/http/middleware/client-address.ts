@@ -1,4 +1,5 @@
 // Who is calling: the peer, or what trusted proxies say of it. A forwarded header of a stranger counts for nothing.
+import { isIP } from 'node:net'
 import { createMiddleware } from 'hono/factory'
 import type { HttpEnv } from '../../domain/routing.ts'
 import type { AppDependencies } from '../environment.ts'
@@ -12,12 +13,22 @@ export const clientAddress = (deps: Pick<AppDependencies, 'peerAddress' | 'isTru
     const forwarded = c.req.header('X-Forwarded-For')
     if (forwarded !== undefined && deps.isTrustedProxy(address)) {
       for (const hop of forwarded.split(',').slice(-MOST_HOPS).reverse()) {
-        const candidate = hop.trim()
-        if (candidate === '') break
+        const candidate = addressOf(hop)
+        if (candidate === null) break
         address = candidate
         if (!deps.isTrustedProxy(candidate)) break
       }
     }
-    c.set('address', address.slice(0, 64))
+    c.set('address', address)
     await next()
   })
+
+const WITH_PORT = /^(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/
+
+/** Some proxies write a port too, which differs for each connection. */
+function addressOf(hop: string): string | null {
+  const text = hop.trim()
+  const [, bracketed, plain] = WITH_PORT.exec(text) ?? []
+  const address = bracketed ?? plain ?? text
+  return isIP(address) === 0 ? null : address
+}

@@ -4,8 +4,8 @@ import type { Clock } from '../../platform/clock.ts'
 export interface RateLimit {
   /** Takes one token. `retryAfter` is in seconds, 0 when the request may pass. */
   take(address: string): { retryAfter: number }
-  /** Whether a token is left, without taking it. */
-  peek(address: string): { retryAfter: number }
+  /** Gives one token back. */
+  refund(address: string): void
 }
 
 const MOST_ADDRESSES = 50_000
@@ -24,7 +24,10 @@ export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
     retryAfter: tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / perMillisecond / 1000)),
   })
   return {
-    peek: (address) => verdict(look(address).tokens),
+    refund(address) {
+      const found = buckets.get(address)
+      if (found) found.tokens = Math.min(perMinute, found.tokens + 1)
+    },
     take(address) {
       const bucket = look(address)
       const answer = verdict(bucket.tokens)
@@ -42,6 +45,6 @@ export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
 }
 
 export const unlimited: RateLimit = {
-  peek: () => ({ retryAfter: 0 }),
+  refund: () => undefined,
   take: () => ({ retryAfter: 0 }),
 }
