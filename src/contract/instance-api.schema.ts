@@ -12,6 +12,8 @@ import type {
 } from './instance-api.ts'
 
 const text = (max: number) => z.string().max(max)
+/** Absent, or null as clients in other languages write it. */
+const maybe = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined)
 const instanceId = z.string().min(1).max(255).meta({ example: 'test-001' })
 const productCode = z.string().min(1).max(64).meta({ example: 'keldris' })
 const count = z.int().nonnegative()
@@ -24,44 +26,49 @@ const metricValues = z
   .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
 
 const control = {
-  nonce: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{16,64}$/)
-    .optional()
-    .meta({ description: 'Random per request; asks for a signed directive that answers it.' }),
-  refresh_token: text(256).optional(),
-  refresh_id: text(128).optional(),
+  nonce: maybe(z.string().regex(/^[A-Za-z0-9_-]{16,64}$/)).meta({
+    description: 'Random per request; asks for a signed directive that answers it.',
+  }),
+  refresh_token: maybe(text(256)),
+  refresh_id: maybe(text(128)),
 }
 
 const report = {
-  ack: count.optional().meta({ description: '`seq` of the directive that was carried out.' }),
-  boot_id: z.guid().optional().meta({ description: 'UUID of this process start.' }),
-  seq: count.optional().meta({ description: 'Counter from 0 within the boot: a report counts once.' }),
-  observed_at: z.iso.datetime({ offset: true }).optional(),
+  ack: maybe(count).meta({ description: '`seq` of the directive that was carried out.' }),
+  boot_id: maybe(z.guid()).meta({ description: 'UUID of this process start.' }),
+  seq: maybe(count).meta({ description: 'Counter from 0 within the boot: a report counts once.' }),
+  observed_at: maybe(z.iso.datetime({ offset: true })),
 }
 
 export const exchangeRequest = z
   .object({
     instance_id: instanceId,
     version: text(100).meta({ example: '1.4.0' }),
-    fingerprint: text(256).optional(),
-    instance_token: text(256).optional(),
+    fingerprint: maybe(text(256)),
+    instance_token: maybe(text(256)),
     ...control,
   })
   .meta({ id: 'ExchangeRequest' }) satisfies z.ZodType<ExchangeRequest>
 
+/** Whatever a client of another version reports: numbers are kept, the rest is left out. */
+const looseMetrics = z
+  .record(z.string(), z.unknown())
+  .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
+
 export const refreshRequest = z
   .object({
-    license_id: text(128).optional(),
+    license_id: maybe(text(128)),
     instance_id: instanceId,
     version: text(100),
-    uptime_hours: z.number().nonnegative().optional(),
-    telemetry: metricValues.optional(),
-    instance_token: text(256).optional(),
+    uptime_hours: maybe(z.number()),
+    telemetry: maybe(looseMetrics),
+    instance_token: maybe(text(256)),
     ...control,
     ...report,
   })
   .meta({ id: 'RefreshRequest' }) satisfies z.ZodType<RefreshRequest>
+
+const action = z.enum(['none', 'downgrade', 'kill'])
 
 const instanceConfig = z
   .object({
@@ -77,6 +84,7 @@ export const tokenAnswer = z
     jwt: z.string(),
     expires_in: z.int().meta({ description: 'Seconds.', example: 86400 }),
     message: z.string().nullable(),
+    action: action.meta({ description: 'A hint; the directive is the signed word.' }),
     refresh_token: z.string().optional(),
     instance_token: z.string().optional(),
     directive: z.string().optional(),
@@ -84,14 +92,17 @@ export const tokenAnswer = z
   })
   .meta({ id: 'TokenAnswer' })
 
+const MOST_FEATURES = 200
+const LONGEST_FEATURE = 100
+
 const heartbeatMetrics = z
   .looseObject({
-    feature_usage: z.array(text(100)).max(200).nullish(),
-    entitlement_token_hash: text(128).optional(),
-    server_version: text(100).optional(),
-    uptime_hours: z.number().nonnegative().optional(),
-    integrity_hash: text(256).optional(),
-    oidc_configured: z.boolean().optional(),
+    feature_usage: maybe(z.array(z.string())).transform((features) =>
+      features?.slice(0, MOST_FEATURES).map((feature) => feature.slice(0, LONGEST_FEATURE)),
+    ),
+    entitlement_token_hash: maybe(text(128)),
+    server_version: maybe(text(100)),
+    integrity_hash: maybe(text(256)),
   })
   .refine((metrics) => Object.keys(metrics).length <= 100, { error: 'at most 100 metrics' })
   .meta({ id: 'HeartbeatMetrics' }) satisfies z.ZodType<HeartbeatMetrics>
@@ -100,13 +111,13 @@ export const registerRequest = z
   .object({
     instance_id: instanceId,
     product: productCode,
-    hostname: text(255).optional(),
-    server_version: text(100).optional(),
-    tier: text(64).optional(),
-    os: text(64).optional(),
-    arch: text(64).optional(),
-    fingerprint: text(256).optional(),
-    metrics: heartbeatMetrics.optional(),
+    hostname: maybe(text(255)),
+    server_version: maybe(text(100)),
+    tier: maybe(text(64)),
+    os: maybe(text(64)),
+    arch: maybe(text(64)),
+    fingerprint: maybe(text(256)),
+    metrics: maybe(heartbeatMetrics),
     ...control,
   })
   .meta({ id: 'RegisterRequest' }) satisfies z.ZodType<RegisterRequest>
@@ -125,7 +136,7 @@ export const heartbeatRequest = z
     product: productCode,
     reported_tier: text(64),
     has_valid_entitlement: z.boolean(),
-    metrics: heartbeatMetrics,
+    metrics: heartbeatMetrics.nullable().transform((metrics) => metrics ?? {}),
     ...control,
     ...report,
   })
@@ -134,7 +145,7 @@ export const heartbeatRequest = z
 export const heartbeatAnswer = z
   .object({
     status: z.literal('ok'),
-    action: z.enum(['none', 'downgrade', 'kill']),
+    action,
     config: instanceConfig.required({ feature_refresh_token: true }),
     entitlement_token: z.string().optional(),
     directive: z.string().optional(),
@@ -142,7 +153,7 @@ export const heartbeatAnswer = z
   .meta({ id: 'HeartbeatAnswer' })
 
 const licenseKeyFields = {
-  license_key: z.string().min(1).max(8192),
+  license_key: z.string().max(8192).trim(),
   instance_id: instanceId,
   product: productCode,
   ...control,
@@ -155,9 +166,9 @@ export const licenseKeyRequest = z
 export const activateRequest = z
   .object({
     ...licenseKeyFields,
-    hostname: text(255).optional(),
-    server_version: text(100).optional(),
-    fingerprint: text(256).optional(),
+    hostname: maybe(text(255)),
+    server_version: maybe(text(100)),
+    fingerprint: maybe(text(256)),
   })
   .meta({ id: 'ActivateRequest' }) satisfies z.ZodType<ActivateRequest>
 
@@ -185,7 +196,11 @@ export const seatAnswer = z
   .meta({ id: 'SeatAnswer' })
 
 export const deactivateAnswer = z
-  .object({ status: z.literal('deactivated'), directive: z.string().optional() })
+  .object({
+    status: z.literal('deactivated'),
+    reason: z.string().optional(),
+    directive: z.string().optional(),
+  })
   .meta({ id: 'DeactivateAnswer' })
 
 export const telemetryReport = z

@@ -34,7 +34,8 @@ export interface RefreshRequest extends ControlFields, ReportFields {
   version: string
   /** Hours since this process started. */
   uptime_hours?: number | undefined
-  telemetry?: Record<string, number> | undefined
+  /** Numbers by name; whatever else is there is left out. */
+  telemetry?: Record<string, unknown> | undefined
   /** The second proof of T8 beside an expired JWT. */
   instance_token?: string | undefined
 }
@@ -45,6 +46,7 @@ export interface TokenAnswer {
   /** Seconds. */
   expires_in: number
   message: string | null
+  action: Action
   refresh_token?: string
   instance_token?: string
   directive?: string
@@ -82,9 +84,7 @@ export interface HeartbeatMetrics {
   feature_usage?: string[] | null | undefined
   entitlement_token_hash?: string | undefined
   server_version?: string | undefined
-  uptime_hours?: number | undefined
   integrity_hash?: string | undefined
-  oidc_configured?: boolean | undefined
   /** Any other metric: a finite number under a name of `[a-z][a-z0-9_]{0,63}`. */
   [metric: string]: unknown
 }
@@ -141,6 +141,7 @@ export interface SeatAnswer {
 
 export interface DeactivateAnswer {
   status: 'deactivated'
+  reason?: string
   directive?: string
 }
 

@@ -1,7 +1,8 @@
 // What the routes of every domain share: the request's environment and its one Bearer credential. Looks nothing up.
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Context as HonoContext } from 'hono'
-import { type CredentialKind, credentialKind } from '../platform/credentials.ts'
+import type { Context as HonoContext, MiddlewareHandler } from 'hono'
+import type { ErrorCode } from '../contract/errors.ts'
+import { type CredentialKind, credentialKind, wellFormed } from '../platform/credentials.ts'
 import { type Ctx, Refusal } from './context.ts'
 
 export interface HttpEnv {
@@ -46,4 +47,23 @@ export function requiredBearer(c: Context, wanted: string): Bearer {
   throw new Refusal('unauthorized', `This needs ${wanted}.`, {
     fix: `Send Authorization: Bearer and ${wanted}.`,
   })
+}
+
+/** Refuses a request that cannot be authenticated before its body is held against a schema. Looks nothing up. */
+export const requireBearer =
+  (kinds: readonly Bearer['kind'][], wanted: string): MiddlewareHandler<HttpEnv> =>
+  async (c, next) => {
+    const { kind, text } = requiredBearer(c, wanted)
+    if (!kinds.includes(kind) || (kind !== 'jwt' && !wellFormed(kind, text))) {
+      throw new Refusal(UNKNOWN[kind] ?? 'credential_unknown', `This is not ${wanted}.`, {
+        fix: `Check that the whole of it was copied, and send ${wanted}.`,
+      })
+    }
+    await next()
+  }
+
+const UNKNOWN: Partial<Record<Bearer['kind'], ErrorCode>> = {
+  api_key: 'api_key_unknown',
+  instance_token: 'instance_token_unknown',
+  jwt: 'license_jwt_invalid',
 }

@@ -17,7 +17,7 @@ import { mountAdminApi, mountPublicApi } from './routers.ts'
 
 /** Builds the app. Holds no state of its own: everything is in `deps`. */
 export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
-  const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid })
+  const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid, strict: false })
   app.use(requestContext(deps.services))
   app.use(accessLog(deps.services, deps.metrics))
   app.use(clientAddress(deps))

@@ -27,6 +27,8 @@ export async function deactivateLicense(
   const left = await transaction(ctx.db, async (tx) => {
     const row = (await lockInstances(tx, [key])).get(key)
     if (!row) return null
+    // A killed instance keeps its seat (T10).
+    if (row.action === 'kill') return { row, licenseIds: [license.id], killed: true }
     await holdLicense(tx, license.id, 'no key update')
     await tx
       .update(activations)
@@ -47,16 +49,17 @@ export async function deactivateLicense(
         .set({ deactivatedAt: now, ...released })
         .where(eq(instances.instanceKey, key))
     }
-    return { row, licenseIds: held.map((seat) => seat.licenseId) }
+    return { row, licenseIds: held.map((seat) => seat.licenseId), killed: false }
   })
-  if (!left || body.nonce === undefined) return { status: 'deactivated' }
+  const answer: DeactivateAnswer = {
+    status: 'deactivated',
+    ...(left?.killed ? { reason: 'instance_killed' } : {}),
+  }
+  if (!left || body.nonce === undefined) return answer
   const licensed = await bestStanding(ctx, left.licenseIds)
-  const directive = await signDirective(
-    ctx,
-    standingDirective(body.product, left.row, licensed, now),
-    body.nonce,
-  )
-  return { status: 'deactivated', ...(directive === undefined ? {} : { directive }) }
+  const subject = standingDirective(body.product, left.row, licensed, now)
+  const directive = await signDirective(ctx, subject, body.nonce)
+  return { ...answer, ...(directive === undefined ? {} : { directive }) }
 }
 
 const keyRevoked = () =>

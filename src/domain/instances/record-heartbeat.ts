@@ -1,11 +1,12 @@
 // A heartbeat: facts in; action, refresh token, entitlement token and directive out.
 import type { Proof } from '../../contract/catalog.ts'
-import type { HeartbeatAnswer, HeartbeatMetrics, HeartbeatRequest } from '../../contract/instance-api.ts'
+import type { HeartbeatAnswer, HeartbeatRequest } from '../../contract/instance-api.ts'
 import { unixSeconds } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
 import { bestStanding } from '../licenses/best-standing.ts'
 import type { Bearer } from '../routing.ts'
 import type { HeldLicense } from '../telemetry/batch-facts.ts'
+import { numbersOf } from '../telemetry/metric-numbers.ts'
 import { recordReports } from '../telemetry/record-reports.ts'
 import type { Report } from '../telemetry/report.ts'
 import { signDirective, standingDirective } from '../tokens/directive.ts'
@@ -85,19 +86,4 @@ function heartbeatReport(body: HeartbeatRequest, proof: Proof): Report {
     observedAt: body.observed_at,
     chain: body,
   }
-}
-
-const METRIC_NAME = /^[a-z][a-z0-9_]{0,63}$/
-
-const isUsable = (value: unknown): value is number =>
-  typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
-
-/** The metrics that are numbers; a boolean counts as 0 or 1. Whatever else a newer client sends is left out. */
-export function numbersOf(metrics: HeartbeatMetrics): Record<string, number> {
-  const numbers: Record<string, number> = {}
-  for (const [name, value] of Object.entries(metrics)) {
-    const number = typeof value === 'boolean' ? Number(value) : value
-    if (METRIC_NAME.test(name) && isUsable(number)) numbers[name] = number
-  }
-  return numbers
 }

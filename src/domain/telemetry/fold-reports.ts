@@ -91,7 +91,7 @@ export function foldReports(input: FoldInput): Folded {
 function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
   const proven = reports.findLast(({ report }) => report.proof !== 'none')?.report.proof
   const acknowledged = reports.some(({ report }) => report.proof !== 'none' && report.ack === row.actionSeq)
-  const delivers = row.action !== 'none' && reports.some(({ report }) => report.kind === 'heartbeat')
+  const delivers = row.actionSetAt !== null && reports.some(({ report }) => report.kind === 'heartbeat')
   const presented = reports.some(({ report }) => report.proof === 'instance')
   return {
     instanceKey: row.instanceKey,

@@ -19,6 +19,7 @@ export async function answerSession(
     jwt,
     expires_in,
     message: session.standing.inGrace ? 'The license has expired and is in its grace period.' : null,
+    action: session.instance.action,
     refresh_token: session.refreshToken,
     ...(session.instanceToken === undefined ? {} : { instance_token: session.instanceToken }),
     ...(directive === undefined ? {} : { directive }),

@@ -58,7 +58,9 @@ export function denialTerms(denial: SessionDenial): DenialTerms {
         status: 'revoked',
         reason: 'instance_killed',
         directive: denial.standing.status,
-        detail: 'The vendor has switched this instance off.',
+        detail: denial.instance.actionReason
+          ? `The vendor has switched this instance off: ${denial.instance.actionReason}`
+          : 'The vendor has switched this instance off.',
         fix: 'Ask your vendor to clear the action of this instance.',
       }
     case 'key_revoked':

@@ -133,7 +133,7 @@ function knownOf(
     changes.tokenHash = hashCredential(ctx, 'instance_token', token)
     changes.tokenPresentedAt = null
   }
-  if (row.action !== 'none' && !row.actionDeliveredAt) changes.actionDeliveredAt = now
+  if (row.actionSetAt && !row.actionDeliveredAt) changes.actionDeliveredAt = now
   return { token, changes }
 }
 

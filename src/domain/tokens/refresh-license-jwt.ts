@@ -4,6 +4,7 @@ import { transaction } from '../../db/transaction.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import { findLicense } from '../licenses/license-facts.ts'
 import type { Bearer } from '../routing.ts'
+import { numbersOf } from '../telemetry/metric-numbers.ts'
 import { recordReports } from '../telemetry/record-reports.ts'
 import { answerSession } from './answer-session.ts'
 import { bindStaticJwt } from './bind-static-jwt.ts'
@@ -63,10 +64,7 @@ export async function refreshLicenseJwt(
       product: jwt.claims.aud,
       instanceId: body.instance_id,
       version: body.version,
-      metrics: {
-        ...body.telemetry,
-        ...(body.uptime_hours === undefined ? {} : { uptime_hours: body.uptime_hours }),
-      },
+      metrics: numbersOf({ ...body.telemetry, uptime_hours: body.uptime_hours }),
       ack: body.ack,
       bootId: body.boot_id,
       seq: body.seq,

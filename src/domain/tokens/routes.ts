@@ -1,16 +1,18 @@
 // Exchange and refresh over HTTP.
 import { createRoute } from '@hono/zod-openapi'
 import { exchangeRoute, refreshRoute } from '../../contract/routes.ts'
-import { type Router, requiredBearer } from '../routing.ts'
+import { type Router, requireBearer, requiredBearer } from '../routing.ts'
 import { exchangeApiKey } from './exchange-api-key.ts'
 import { refreshLicenseJwt } from './refresh-license-jwt.ts'
 
 export function mountTokenRoutes(app: Router): void {
-  app.openapi(createRoute(exchangeRoute), async (c) => {
+  const apiKey = requireBearer(['api_key'], 'an API key')
+  app.openapi(createRoute({ ...exchangeRoute, middleware: apiKey }), async (c) => {
     const bearer = requiredBearer(c, 'an API key')
     return c.json(await exchangeApiKey(c.get('ctx'), bearer, c.req.valid('json')), 200)
   })
-  app.openapi(createRoute(refreshRoute), async (c) => {
+  const licenseJwt = requireBearer(['jwt'], 'a license JWT')
+  app.openapi(createRoute({ ...refreshRoute, middleware: licenseJwt }), async (c) => {
     const bearer = requiredBearer(c, 'a license JWT')
     return c.json(await refreshLicenseJwt(c.get('ctx'), bearer, c.req.valid('json')), 200)
   })

@@ -69,7 +69,7 @@ export async function signLicenseJwt(
     features: rights.features,
     ...limits,
     grace_days: license.graceDays,
-    org_name: license.company,
+    org_name: license.company || license.customerName,
     trial: license.isTrial,
     cred: lease.credential,
     ...(license.expiresAt ? { license_exp: unixSeconds(license.expiresAt) } : {}),

@@ -24,7 +24,7 @@ export const requestBody = () =>
     if (c.req.raw.body === null) return next()
     const limit = BATCH_PATHS.has(c.req.path) ? limits.batch : limits.ordinary
     return limit(c, async () => {
-      const text = await c.req.text()
+      const text = decodeUtf8(await c.req.arrayBuffer())
       if (text !== '') {
         if (!JSON_TYPE.test(c.req.header('Content-Type') ?? '')) throw notJson()
         checkJson(text)
@@ -43,6 +43,16 @@ function tooLarge(bytes: number): never {
     facts: { limit: bytes },
     fix: 'Send less in one request.',
   })
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decodeUtf8(bytes: ArrayBuffer): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new Refusal('invalid_json', 'The body is not UTF-8.', { fix: 'Send JSON in UTF-8.' })
+  }
 }
 
 function checkJson(text: string): void {
