@@ -79,5 +79,5 @@ function userName(): string {
 const noDatabase = () =>
   new StartError(
     'DATABASE_URL is not set: this command works on the database of your own PostgreSQL.',
-    "Set DATABASE_URL and LEASEHOLD_MASTER_KEY as the server has them. The embedded database's owner key is in credentials.json of the data folder.",
+    'Set DATABASE_URL and LEASEHOLD_MASTER_KEY as the server has them. With the embedded database the admin API does the same: its owner key is in credentials.json of the data folder.',
   )

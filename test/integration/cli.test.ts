@@ -76,7 +76,8 @@ describe('leasehold', () => {
     [['toString']],
     [['admin-keys']],
     [['admin-keys', 'delete']],
-    [['admin-keys', 'create', '--role', 'owner']],
+    [['admin-keys', 'create', '--name', 'x']],
+    [['admin-keys', 'create', '--role', 'owner', '--name', '']],
     [['admin-keys', 'create', '--role', 'king', '--name', 'x']],
     [['admin-keys', 'create', '--role', 'owner', '--name', 'x', '--colour', 'red']],
     [['admin-keys', 'revoke']],
@@ -130,8 +131,14 @@ describe('admin-keys', () => {
     expect((await leasehold(['admin-keys', 'list'])).out).toContain('active   owner')
   })
 
+  test('a key that is given no name has one all the same', async () => {
+    const made = await leasehold(['admin-keys', 'create', '--role', 'auditor', '--json'])
+    expect([made.code, JSON.parse(made.out)]).toEqual([0, expect.objectContaining({ name: 'cli' })])
+  })
+
   test.each([
     ['no database', { DATABASE_URL: undefined }, 'DATABASE_URL is not set'],
+    ['only the embedded database', { DATABASE_URL: undefined }, 'the admin API does the same'],
     ['no master key', { LEASEHOLD_MASTER_KEY: undefined }, 'LEASEHOLD_MASTER_KEY: is missing'],
     ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:1/x' }, 'does not answer'],
   ])('with %s fails and says so', async (_, change, words) => {

@@ -17,11 +17,12 @@ import {
 import { withServices } from '../open-services.ts'
 
 const usage = `Usage:
-  leasehold admin-keys create --role <role> --name <name> [--expires-at <time>] [--json]
+  leasehold admin-keys create --role <role> [--name <name>] [--expires-at <time>] [--json]
   leasehold admin-keys list [--json]
   leasehold admin-keys revoke <id> [--json]
 
   --role        owner, operator, support or auditor
+  --name        what the key is for; without it "cli"
   --expires-at  RFC 3339; without it the key never expires
 
 create prints the key alone to standard output, and never again. Works on the database of DATABASE_URL with
@@ -29,6 +30,8 @@ LEASEHOLD_MASTER_KEY.
 `
 
 const PAGE = 200
+/** Name of a key that was given none. */
+const UNNAMED = 'cli'
 const json = { type: 'boolean' } as const
 
 async function create(args: string[], io: CommandIo): Promise<void> {
@@ -40,7 +43,7 @@ async function create(args: string[], io: CommandIo): Promise<void> {
   })
   const wanted = newAdminKey.safeParse({
     role: required(values.role, '--role'),
-    name: required(values.name, '--name'),
+    name: values.name ?? UNNAMED,
     expires_at: values['expires-at'] ?? null,
   })
   if (!wanted.success) {
