@@ -57,7 +57,7 @@ export const suspendLicenseRoute = {
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/suspend',
   summary: 'Take a license away until it is reinstated. Role: operator.',
-  request: { params: licensePath, body: body(statusChange) },
+  request: { params: licensePath, body: body(statusChange, false) },
   responses: changed,
 } as const
 
@@ -75,7 +75,7 @@ export const revokeLicenseRoute = {
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/revoke',
   summary: 'Take a license away for good. Role: operator.',
-  request: { params: licensePath, body: body(statusChange) },
+  request: { params: licensePath, body: body(statusChange, false) },
   responses: changed,
 } as const
 

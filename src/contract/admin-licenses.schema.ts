@@ -61,7 +61,7 @@ export const licenseChange = z
   .refine((change) => changesSomething(change, ['version', 'reason']), { error: 'holds no member to change' })
   .meta({ id: 'LicenseChange', description: 'Members given replace the whole value.' })
 
-export const statusChange = z.strictObject({ reason }).meta({ id: 'StatusChange' })
+export const statusChange = z.strictObject({ reason: reason.optional() }).meta({ id: 'StatusChange' })
 export const reinstatement = z.strictObject({ reason: reason.optional() }).meta({ id: 'Reinstatement' })
 
 export const renewal = z

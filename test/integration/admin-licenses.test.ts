@@ -118,7 +118,7 @@ describe('licenses of the admin API', () => {
   test('suspend, reinstate and revoke follow one another, and revoked is final', async () => {
     const { id } = await issue()
     const order = (verb: string, body?: object) => app.admin('POST', `/licenses/${id}/${verb}`, body)
-    expect((await order('suspend', {})).status).toBe(422)
+    expect((await order('suspend', { why: 'x' })).status).toBe(422)
     expect((await order('suspend', { reason: 'unpaid' })).body).toMatchObject({
       status: 'suspended',
       status_reason: 'unpaid',
@@ -149,6 +149,24 @@ describe('licenses of the admin API', () => {
       ['license.reinstate', null],
       ['license.revoke', 'fraud'],
     ])
+  })
+
+  test.each([
+    ['suspend', 'suspended'],
+    ['revoke', 'revoked'],
+  ])('%s needs neither reason nor body, even where JSON is announced', async (verb, status) => {
+    for (const given of [{}, { body: {} }, { headers: { 'Content-Type': 'application/json' } }]) {
+      const { id } = await issue()
+      const answer = await app.call('POST', `/api/v1/admin/licenses/${id}/${verb}`, {
+        bearer: app.adminKey,
+        ...given,
+      })
+      expect(answer).toMatchObject({ status: 200, body: { status, status_reason: null } })
+      expect((await changes(id)).map((row) => [row.action, row.reason])).toContainEqual([
+        `license.${verb}`,
+        null,
+      ])
+    }
   })
 
   test('50 identical suspends at once all answer the same and leave one change', async () => {

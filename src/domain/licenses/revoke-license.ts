@@ -7,12 +7,12 @@ import { updateLicense } from './update-license.ts'
 export async function revokeLicense(
   ctx: Ctx,
   id: string,
-  { reason }: { reason: string },
+  { reason }: { reason?: string | undefined },
 ): Promise<LicenseView> {
   requireRole(ctx, 'operator')
   return updateLicense(ctx, id, {
     action: 'license.revoke',
-    set: { status: 'revoked', statusReason: reason, statusChangedAt: ctx.clock.now() },
+    set: { status: 'revoked', statusReason: reason ?? null, statusChangedAt: ctx.clock.now() },
     when: undefined,
     reason,
   })

@@ -43,7 +43,7 @@ export function mountLicenseRoutes(app: Router): void {
     const { id } = c.req.valid('param')
     return c.json(shown(c, await changeLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
-  app.openapi(createRoute(suspendLicenseRoute), async (c) => {
+  app.openapi(createRoute({ ...suspendLicenseRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
     return c.json(shown(c, await suspendLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
@@ -51,7 +51,7 @@ export function mountLicenseRoutes(app: Router): void {
     const { id } = c.req.valid('param')
     return c.json(shown(c, await reinstateLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
-  app.openapi(createRoute(revokeLicenseRoute), async (c) => {
+  app.openapi(createRoute({ ...revokeLicenseRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
     return c.json(shown(c, await revokeLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })

@@ -9,12 +9,12 @@ import { updateLicense } from './update-license.ts'
 export async function suspendLicense(
   ctx: Ctx,
   id: string,
-  { reason }: { reason: string },
+  { reason }: { reason?: string | undefined },
 ): Promise<LicenseView> {
   requireRole(ctx, 'operator')
   return updateLicense(ctx, id, {
     action: 'license.suspend',
-    set: { status: 'suspended', statusReason: reason, statusChangedAt: ctx.clock.now() },
+    set: { status: 'suspended', statusReason: reason ?? null, statusChangedAt: ctx.clock.now() },
     when: eq(licenses.status, 'active'),
     reason,
   })
