@@ -60,6 +60,7 @@ export const instanceQuery = z.strictObject({
   product: catalogCode.optional(),
   license: idOf('lic').optional().meta({ description: 'Instances that hold a seat of it.' }),
   action: z.enum(ACTIONS).optional(),
+  instance_id: queryText(255).optional().meta({ description: 'The whole instance id, letter by letter.' }),
   text: queryText(255).optional().meta({ description: 'Part of the instance id or of the host name.' }),
   stale: queryFlag.optional(),
 })

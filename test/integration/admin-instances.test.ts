@@ -123,7 +123,8 @@ describe('instances of the admin API', () => {
     const delivered = (await app.admin('GET', `/instances/${id}`)).body
     expect(delivered.action.delivered_at).toBe('2026-03-01T12:00:00Z')
     app.clock.advance(HOUR)
-    expect((await act(id, { action: 'kill', reason: 'again' })).body).toEqual(delivered)
+    expect((await act(id, { action: 'kill', reason: 'stolen' })).body).toEqual(delivered)
+    expect((await act(id, { action: 'kill' })).body).toEqual(delivered)
     const cleared = (await act(id, { action: 'none', reason: 'found' })).body.action
     expect(cleared).toEqual({
       action: 'none',
@@ -150,6 +151,27 @@ describe('instances of the admin API', () => {
     )
     expect(events).toEqual(Array(3).fill({ type: 'action.changed', product: true, instance: true }))
     app.clock.set(new Date(NOW))
+  })
+
+  test('another reason for the same action is a change of its own, told anew', async () => {
+    await register('kill-4')
+    const id = await idOf('kill-4')
+    const first = (await act(id, { action: 'kill' })).body.action
+    await heartbeat('kill-4')
+    const second = (await act(id, { action: 'kill', reason: 'chargeback' })).body.action
+    expect(second).toMatchObject({ action: 'kill', reason: 'chargeback', delivered_at: null })
+    expect(second.seq).toBeGreaterThan(first.seq)
+    await act(id, { action: 'kill', reason: 'chargeback' })
+    expect((await audited(id)).map((row) => row.reason)).toEqual([null, 'chargeback'])
+    await query(
+      app.databaseUrl,
+      `update instances set action_delivered_at = now(), action_acknowledged_at = now()
+       where instance_key = '${uuid(id)}'`,
+    )
+    const cleared = (await act(id, { action: 'none' })).body.action
+    expect(cleared).toMatchObject({ action: 'none', delivered_at: null, acknowledged_at: null })
+    expect(cleared.seq).toBeGreaterThan(second.seq)
+    expect((await act(id, { action: 'none', reason: 'again' })).body.action).toEqual(cleared)
   })
 
   test('an action that is none, and a reason that is too long, are refused', async () => {
@@ -226,6 +248,9 @@ describe('instances of the admin API', () => {
     const names = async (filter: string) =>
       (await listed(`${filter}&limit=200`)).map((row: { instance_id: string }) => row.instance_id)
     expect(await names(`license=${own.licenseId}`)).toEqual(['filter-2'])
+    expect(await names('instance_id=filter-1')).toEqual(['filter-1'])
+    expect(await names('instance_id=filter')).toEqual([])
+    expect(await names('instance_id=FILTER-1')).toEqual([])
     expect(await names('text=rack%257')).toEqual(['filter-1'])
     expect(await names('text=k_7')).toEqual([])
     expect(await names('action=downgrade')).toContain('filter-2')

@@ -18,12 +18,13 @@ export async function getInstance(ctx: Ctx, id: string): Promise<InstanceView> {
 export async function listInstances(ctx: Ctx, query: InstanceQuery): Promise<Page<InstanceView>> {
   requireRole(ctx, 'auditor')
   const now = ctx.clock.now()
-  const { after, product, license, action, text, stale } = query
+  const { after, product, license, action, instance_id, text, stale } = query
   const where = and(
     after === undefined ? undefined : isAfter(after),
     product === undefined ? undefined : eq(products.code, product),
     license === undefined ? undefined : holdsSeatOf(uuidOf('lic', license, 'license'), now),
     action === undefined ? undefined : eq(instances.action, action),
+    instance_id === undefined ? undefined : eq(instances.instanceId, instance_id),
     text === undefined ? undefined : contains(text),
     stale === undefined ? undefined : sql`${isStale(ctx, now)} = ${stale}`,
   )

@@ -1,5 +1,5 @@
 // Orders an instance to stop or to step down, or clears that. It is delivered until cleared (T3, T11).
-import { and, eq, ne, sql } from 'drizzle-orm'
+import { and, eq, ne, or, sql } from 'drizzle-orm'
 import type { ActionOrder } from '../../contract/admin-instances.schema.ts'
 import { instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
@@ -10,7 +10,7 @@ import { type InstanceView, viewInstance } from './instance-view.ts'
 
 /**
  * The number rises past every one that a client may remember, through a restore of the database too (T12). The
- * action that is already set changes nothing. @throws Refusal `not_found`
+ * action that is already set changes nothing, unless it is given another reason. @throws Refusal `not_found`
  */
 export async function setAction(
   ctx: Ctx,
@@ -20,6 +20,11 @@ export async function setAction(
   requireRole(ctx, 'operator')
   const key = uuidOf('ins', id, 'instance')
   const now = ctx.clock.now()
+  // The reason of `none` is in the audit log alone.
+  const newReason =
+    action === 'none' || reason === undefined
+      ? undefined
+      : sql`${instances.actionReason} is distinct from ${reason}`
   return transaction(ctx.db, async (tx) => {
     const [changed] = await tx
       .update(instances)
@@ -31,7 +36,7 @@ export async function setAction(
         actionDeliveredAt: null,
         actionAcknowledgedAt: null,
       })
-      .where(and(eq(instances.instanceKey, key), ne(instances.action, action)))
+      .where(and(eq(instances.instanceKey, key), or(ne(instances.action, action), newReason)))
       .returning({
         productId: instances.productId,
         instanceId: instances.instanceId,
