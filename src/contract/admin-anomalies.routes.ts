@@ -14,6 +14,15 @@ export const listAnomaliesRoute = {
   responses: { 200: json(z.array(anomalyAnswer), 'A page of anomalies.'), default: refusal },
 } as const
 
+export const getAnomalyRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/anomalies/{id}',
+  summary: 'One anomaly. Role: auditor.',
+  request: { params: anomalyPath },
+  responses: { 200: json(anomalyAnswer, 'The anomaly.'), default: refusal },
+} as const
+
 export const resolveAnomalyRoute = {
   ...common,
   method: 'post',

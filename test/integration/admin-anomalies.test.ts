@@ -159,7 +159,7 @@ describe('anomalies', () => {
       method: 'POST',
       headers: { Authorization: `Bearer ${app.adminKey}` },
     })
-    const resolved = await bare.json()
+    const resolved = (await bare.json()) as object
     expect([bare.status, resolved]).toEqual([
       200,
       expect.objectContaining({
@@ -170,8 +170,14 @@ describe('anomalies', () => {
       }),
     ])
     app.clock.advance(HOUR)
-    const again = await app.admin('POST', `/anomalies/${id}/resolve`, { note: 'too late' })
-    expect([again.status, again.body]).toEqual([200, resolved])
+    const again = (more?: object) => app.admin('POST', `/anomalies/${id}/resolve`, more)
+    expect((await again()).body).toEqual(resolved)
+    expect((await again({ note: 'lab' })).body).toEqual({ ...resolved, note: 'lab' })
+    expect((await again({ note: 'too late' })).body).toEqual({ ...resolved, note: 'lab' })
+    expect((await app.admin('GET', `/anomalies/${id}`)).body).toEqual({ ...resolved, note: 'lab' })
+    expect(
+      await query(app.databaseUrl, `select action from audit_log where subject = '${id}' order by id`),
+    ).toEqual([{ action: 'anomaly.resolve' }, { action: 'anomaly.note' }])
     expect(await listed(of(key))).toEqual([])
     await record(sighting(key))
     const [open] = await listed(of(key))
@@ -239,6 +245,8 @@ describe('anomalies', () => {
     const [{ id }] = await listed(of(key))
     const auditor = await withRole(app, 'auditor')
     expect((await auditor('GET', '/anomalies')).status).toBe(200)
+    expect((await auditor('GET', `/anomalies/${id}`)).status).toBe(200)
+    expect((await auditor('GET', `/anomalies/ano_${key.replaceAll('-', '')}`)).status).toBe(404)
     expect((await auditor('POST', `/anomalies/${id}/resolve`)).body.error).toBe('forbidden')
     const support = await withRole(app, 'support')
     expect((await support('POST', `/anomalies/${id}/resolve`)).status).toBe(200)

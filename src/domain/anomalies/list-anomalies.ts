@@ -9,6 +9,12 @@ import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
 
 export type AnomalyView = Awaited<ReturnType<typeof viewAnomalies>>[number]
 
+/** @throws Refusal `not_found` */
+export async function getAnomaly(ctx: Ctx, id: string): Promise<AnomalyView> {
+  requireRole(ctx, 'auditor')
+  return viewAnomaly(ctx.db, uuidOf('ano', id, 'anomaly'))
+}
+
 /** Newest first, by when they were opened. A filter that nothing meets is an empty page. */
 export async function listAnomalies(ctx: Ctx, query: AnomalyQuery): Promise<Page<AnomalyView>> {
   requireRole(ctx, 'auditor')

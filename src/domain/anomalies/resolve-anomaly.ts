@@ -7,7 +7,7 @@ import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
 import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
 
-/** One that is resolved stays as it is, its note included. @throws Refusal `not_found` */
+/** One that is resolved stays as it is; a note is added where it has none. @throws Refusal `not_found` */
 export async function resolveAnomaly(
   ctx: Ctx,
   id: string,
@@ -21,10 +21,18 @@ export async function resolveAnomaly(
       .set({ resolvedAt: ctx.clock.now(), resolvedBy: ctx.actor.id, note: note ?? null })
       .where(and(eq(anomalies.id, uuid), isNull(anomalies.resolvedAt)))
       .returning({ type: anomalies.type })
+    const [noted] =
+      resolved || note === undefined
+        ? []
+        : await tx
+            .update(anomalies)
+            .set({ note })
+            .where(and(eq(anomalies.id, uuid), isNull(anomalies.note)))
+            .returning({ type: anomalies.type })
     const view = await viewAnomaly(tx, uuid)
-    if (!resolved) return view
+    if (!resolved && !noted) return view
     await recordChange(tx, ctx, {
-      action: 'anomaly.resolve',
+      action: resolved ? 'anomaly.resolve' : 'anomaly.note',
       subject: id,
       event: 'instance.changed',
       details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },

@@ -1,10 +1,14 @@
 // Anomalies over HTTP, for admins.
 import { createRoute } from '@hono/zod-openapi'
-import { listAnomaliesRoute, resolveAnomalyRoute } from '../../contract/admin-anomalies.routes.ts'
+import {
+  getAnomalyRoute,
+  listAnomaliesRoute,
+  resolveAnomalyRoute,
+} from '../../contract/admin-anomalies.routes.ts'
 import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
-import { listAnomalies } from './list-anomalies.ts'
+import { getAnomaly, listAnomalies } from './list-anomalies.ts'
 import { presentAnomaly } from './present.ts'
 import { resolveAnomaly } from './resolve-anomaly.ts'
 
@@ -13,6 +17,9 @@ export function mountAnomalyRoutes(app: Router): void {
     const page = await listAnomalies(c.get('ctx'), c.req.valid('query'))
     linkNext(c, page)
     return c.json(page.items.map(presentAnomaly), 200)
+  })
+  app.openapi(createRoute(getAnomalyRoute), async (c) => {
+    return c.json(presentAnomaly(await getAnomaly(c.get('ctx'), c.req.valid('param').id)), 200)
   })
   app.openapi(createRoute({ ...resolveAnomalyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
