@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const SDK = join(ROOT, 'src/sdk')
@@ -20,15 +20,21 @@ const ENTRIES = {
 
 const SPECIFIER = /(\bfrom\s*['"]|\bimport\(['"])(\.[^'"]+)(['"])/g
 
-rmSync(DIST, { recursive: true, force: true })
-await bundle()
-const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.sdk.json')], { stdio: 'inherit' })
-dropUnreached()
+/** Builds it, and tells which sources went into each file. */
+export async function buildSdk(): Promise<Metafile> {
+  rmSync(DIST, { recursive: true, force: true })
+  const sources = await bundle()
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.sdk.json')], { stdio: 'inherit' })
+  dropUnreached()
+  return sources
+}
 
 /** Names stay as they are, so that a stack trace at a customer's can be read. */
-async function bundle(): Promise<void> {
-  await build({
+async function bundle(): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    metafile: true,
     entryPoints: Object.fromEntries(
       Object.entries(ENTRIES).map(([name, source]) => [name, join(SDK, `${source}.ts`)]),
     ),
@@ -43,6 +49,7 @@ async function bundle(): Promise<void> {
     chunkNames: 'shared-[hash]',
     logLevel: 'warning',
   })
+  return metafile
 }
 
 /** Deletes the declarations that no entry needs. */
@@ -67,3 +74,5 @@ function keep(path: string, kept: Set<string>): void {
   })
   writeFileSync(path, published)
 }
+
+if (import.meta.main) await buildSdk()
