@@ -1,5 +1,5 @@
 // The data folder of a product on Node: mode 0700, small private files, and the leader's lock.
-import { access, chmod, mkdir, rename, unlink } from 'node:fs/promises'
+import { access, chmod, mkdir, rename, stat, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { asStorage, codeOf } from './node-faults.ts'
@@ -21,7 +21,7 @@ export function openNodeStorage(
     await refuseLink(place)
     const made = await mkdir(place, { recursive: true, mode: 0o700 }).catch(async (error: unknown) => {
       // A read-only parent is no obstacle to a folder that is there.
-      if (await exists(place)) return undefined
+      if (await isFolder(place)) return undefined
       throw error
     })
     if (made !== undefined) await chmod(place, 0o700)
@@ -63,6 +63,13 @@ function storageIn(place: string, clock: HostClock): HostStorage {
     },
     release: () => lock.release(),
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 async function exists(path: string): Promise<boolean> {
