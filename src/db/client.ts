@@ -20,9 +20,9 @@ export interface DatabaseConnection {
  * Poolers refuse such start parameters; there the server's own settings count.
  */
 const TIMEOUTS = {
-  lock_timeout: 10_000,
+  lock_timeout: 5_000,
   statement_timeout: 30_000,
-  idle_in_transaction_session_timeout: 15_000,
+  idle_in_transaction_session_timeout: 10_000,
 }
 
 export interface ConnectOptions {

@@ -98,7 +98,7 @@ async function start(
     throw wrongPassword(error, dataDir) ?? error
   }
   let stopped: Promise<void> | undefined
-  log.info({ version, data: cluster, port, pid: server.pid, made }, 'embedded database started')
+  log.info({ version, data: cluster, port, postmaster: server.pid, made }, 'embedded database started')
   return {
     url,
     version,

@@ -55,11 +55,15 @@ export function sessionDirective(
 }
 
 async function refusalOf(ctx: Ctx, denial: SessionDenial, nonce: string | undefined): Promise<Refusal> {
-  const { code, detail, fix, reason, facts } = denialTerms(denial)
   // A seat that was ended is a matter of credentials, not of rights: unsigned (T8).
-  const directive = code === 'session_ended' ? undefined : await sessionDirective(ctx, denial, nonce)
-  return new Refusal(code, detail, {
-    fix,
-    facts: { ...facts, reason, ...(directive === undefined ? {} : { directive }) },
-  })
+  const unsigned = unsignedRefusal(denial)
+  if (unsigned.code === 'session_ended') return unsigned
+  const directive = await sessionDirective(ctx, denial, nonce)
+  return directive === undefined ? unsigned : unsignedRefusal(denial, { directive })
+}
+
+/** The refusal of exchange and refresh, without the signed word. */
+export function unsignedRefusal(denial: SessionDenial, more: Record<string, unknown> = {}): Refusal {
+  const { code, detail, fix, reason, facts } = denialTerms(denial)
+  return new Refusal(code, detail, { fix, facts: { ...facts, reason, ...more } })
 }

@@ -6,7 +6,7 @@ import { findLicense } from '../licenses/license-facts.ts'
 import type { Bearer } from '../routing.ts'
 import { numbersOf } from '../telemetry/metric-numbers.ts'
 import { recordReports } from '../telemetry/record-reports.ts'
-import { answerSession } from './answer-session.ts'
+import { answerSession, unsignedRefusal } from './answer-session.ts'
 import { bindStaticJwt } from './bind-static-jwt.ts'
 import { credentialNamed, readCredential } from './find-session-credential.ts'
 import { openSession } from './open-session.ts'
@@ -43,6 +43,8 @@ export async function refreshLicenseJwt(
       chain: body,
       secondProof: jwt.expired,
     })
+    // A session that was ended proves nothing: what it says is not kept (T8).
+    if (!opened.granted && opened.reason === 'seat_ended') throw unsignedRefusal(opened)
     if (opened.granted && named.source === 'static_jwt') {
       const bound = await bindStaticJwt(
         tx,
@@ -55,8 +57,6 @@ export async function refreshLicenseJwt(
     }
     return opened
   })
-  // A session that was ended proves nothing, and its report is not heard (T8).
-  if (!session.granted && session.reason === 'seat_ended') return answerSession(ctx, session, body.nonce)
   await recordReports(ctx, [
     {
       kind: 'refresh',
