@@ -1,18 +1,21 @@
 // Liveness, readiness and metrics, for whoever runs the server.
-import type { OpenAPIHono } from '@hono/zod-openapi'
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { livenessRoute, metricsRoute, readinessRoute } from '../contract/server.routes.ts'
 import type { HttpEnv } from '../domain/routing.ts'
 import type { AppDependencies } from './environment.ts'
+import { RETRY_AFTER_SECONDS } from './problem.ts'
 
 export function mountHealth(app: OpenAPIHono<HttpEnv>, deps: AppDependencies): void {
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
+  app.openapi(createRoute(livenessRoute), (c) => c.json({ status: 'ok' as const }, 200))
+  app.openapi(createRoute(readinessRoute), async (c) => {
     const { ready, checks } = await deps.readiness()
-    return c.json({ status: ready ? 'ready' : 'not_ready', checks }, ready ? 200 : 503)
+    if (ready) return c.json({ status: 'ready' as const, checks }, 200)
+    return c.json({ status: 'not_ready' as const, checks }, 503, { 'Retry-After': RETRY_AFTER_SECONDS })
   })
   const { metricsText } = deps
   if (!metricsText) return
-  app.get('/metrics', async (c) => {
+  app.openapi(createRoute(metricsRoute), async (c) => {
     const { text, contentType } = await metricsText()
-    return c.body(text, 200, { 'Content-Type': contentType })
+    return c.text(text, 200, { 'Content-Type': contentType })
   })
 }

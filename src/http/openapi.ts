@@ -1,4 +1,6 @@
 // `/openapi.json`: the document made from the very routes that serve.
+import { createRoute } from '@hono/zod-openapi'
+import { documentRoute } from '../contract/server.routes.ts'
 import type { Router } from '../domain/routing.ts'
 
 const ABOUT = {
@@ -16,6 +18,7 @@ const ABOUT = {
     { name: 'Instances', description: 'What running copies of a product call.' },
     { name: 'Keys', description: 'Public keys.' },
     { name: 'Admin', description: 'What a vendor admin calls, with an admin key.' },
+    { name: 'Server', description: 'What the server says about itself.' },
   ],
 }
 
@@ -26,7 +29,9 @@ export function mountDocument(app: Router): void {
     description: 'API key (sk-), instance token (lit_), relay key (lrk_), admin key (lak_) or license JWT.',
   })
   let document: string | undefined
-  app.get('/openapi.json', (c) => {
+  // Described without app.openapi, whose answers are made anew each time.
+  app.openAPIRegistry.registerPath(createRoute(documentRoute))
+  app.get(documentRoute.path, (c) => {
     document ??= JSON.stringify(app.getOpenAPI31Document(ABOUT))
     return c.body(document, 200, {
       'Content-Type': 'application/json',

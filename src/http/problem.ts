@@ -9,7 +9,7 @@ import type { Context } from '../domain/routing.ts'
 import { AppError } from '../platform/app-error.ts'
 import { escapePointer } from './middleware/request-body.ts'
 
-const RETRY_AFTER_SECONDS = '5'
+export const RETRY_AFTER_SECONDS = '5'
 
 /** Sends the problem and logs what nobody foresaw, once, with the request id. */
 export function problemResponse(error: unknown, c: Context): Response {

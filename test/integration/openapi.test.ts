@@ -2,8 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
+let isReady = true
 beforeAll(async () => {
-  app = await startTestApp()
+  app = await startTestApp({
+    dependencies: {
+      metricsText: async () => ({ text: 'up 1\n', contentType: 'text/plain; version=0.0.4' }),
+      readiness: async () => ({ ready: isReady, checks: { server: { ok: isReady } } }),
+    },
+  })
 })
 afterAll(() => app.stop())
 
@@ -16,7 +22,21 @@ test('the document describes every route that serves', async () => {
   )
   expect(described).toContain('post /api/v1/licenses/token')
   expect(described).toContain('post /api/v1/admin/instances/{id}/action')
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json']) {
+    expect(described).toContain(`get ${path}`)
+    expect((await app.call('GET', path)).status).toBe(200)
+  }
   expect(described.length).toBeGreaterThan(40)
+})
+
+test('a server that is not ready says when to ask again', async () => {
+  const ready = await app.call('GET', '/readyz')
+  expect([ready.status, ready.headers.get('Retry-After')]).toEqual([200, null])
+  isReady = false
+  const { status, headers, body } = await app.call('GET', '/readyz')
+  isReady = true
+  expect([status, body]).toEqual([503, { status: 'not_ready', checks: { server: { ok: false } } }])
+  expect(headers.get('Retry-After')).toMatch(/^\d+$/)
 })
 
 test('a request without a body, JSON, or a known path is told so', async () => {

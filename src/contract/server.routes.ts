@@ -1,0 +1,57 @@
+// Path, method and schemas of what the server says about itself, to whoever runs or reads it.
+import { z } from 'zod'
+import { json } from './routes.ts'
+
+const common = { tags: ['Server'] }
+
+const readiness = z
+  .object({
+    status: z.enum(['ready', 'not_ready']),
+    checks: z
+      .record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() }))
+      .meta({ description: 'By name: server, database, migrations, clock.' }),
+  })
+  .meta({ id: 'Readiness' })
+
+export const livenessRoute = {
+  ...common,
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether the process lives.',
+  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It lives.') },
+} as const
+
+export const readinessRoute = {
+  ...common,
+  method: 'get',
+  path: '/readyz',
+  summary: 'Whether this process may be sent requests.',
+  responses: {
+    200: json(readiness, 'Ready.'),
+    503: {
+      ...json(readiness, 'Not ready; `checks` say why.'),
+      headers: z.object({ 'Retry-After': z.string().meta({ description: 'Seconds.' }) }),
+    },
+  },
+} as const
+
+export const metricsRoute = {
+  ...common,
+  method: 'get',
+  path: '/metrics',
+  summary: 'Metrics for Prometheus.',
+  responses: {
+    200: {
+      description: 'The text format of Prometheus.',
+      content: { 'text/plain': { schema: z.string() } },
+    },
+  },
+} as const
+
+export const documentRoute = {
+  ...common,
+  method: 'get',
+  path: '/openapi.json',
+  summary: 'This document (OpenAPI 3.1).',
+  responses: { 200: json(z.looseObject({ openapi: z.string() }), 'The document.') },
+} as const
