@@ -111,6 +111,14 @@ describe('a server with the embedded database', () => {
     await again.stop()
   })
 
+  test('started by npm, ends with it when npm is told to stop', async () => {
+    const dataDir = await place.dataDir()
+    const server = await place.start({ dataDir, command: ['npm', 'start'] })
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow()
+    expect(processesOfCluster(join(dataDir, 'postgres'))).toEqual([])
+  })
+
   test('takes one Ctrl-C that arrives twice for one', async () => {
     const server = await place.start({ dataDir: await place.dataDir() })
     server.child.kill('SIGINT')

@@ -31,12 +31,15 @@ export interface LaunchOptions {
   dataDir: string
   port?: number
   env?: Record<string, string>
+  /** What starts the server, when not Node itself. */
+  command?: [program: string, ...args: string[]]
 }
 
 /** Starts it and does not wait. */
-export async function launch({ dataDir, port, env = {} }: LaunchOptions): Promise<LeaseholdProcess> {
+export async function launch({ dataDir, port, env = {}, command }: LaunchOptions): Promise<LeaseholdProcess> {
   const chosen = port ?? (await freePort())
-  const child = spawn(process.execPath, [PROGRAM], {
+  const [program, ...args] = command ?? [process.execPath, PROGRAM]
+  const child = spawn(program, args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, PORT: String(chosen), LEASEHOLD_DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
