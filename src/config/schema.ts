@@ -65,7 +65,8 @@ export const settingsSchema = z.object({
     allowed: 'an http or https URL without credentials, query or fragment',
   }),
   LEASEHOLD_ISSUER: optional(readIssuer, {
-    default: '`PUBLIC_URL`',
+    default:
+      '`PUBLIC_URL`; where that is not set either, and without `DATABASE_URL`, that of the first start',
     meaning: 'The exact `iss` of everything signed; clients compare it letter by letter, so never change it',
     allowed: 'up to 256 ASCII characters without white space, a URI if it has a colon',
   }),

@@ -18,6 +18,8 @@ export interface Settings {
   /** Without a trailing slash. */
   readonly publicUrl: string
   readonly issuer: string
+  /** Whether the environment names it, as LEASEHOLD_ISSUER or PUBLIC_URL. */
+  readonly issuerGiven: boolean
   /** Null only with the embedded database: the data folder's own. */
   readonly masterKey: Uint8Array | null
   /** Null only with the embedded database: the data folder's own. Open a file with `loadRootKey`. */
@@ -111,6 +113,7 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     databaseUrl: values.DATABASE_URL ?? null,
     publicUrl,
     issuer: values.LEASEHOLD_ISSUER ?? publicUrl,
+    issuerGiven: (values.LEASEHOLD_ISSUER ?? values.PUBLIC_URL) !== undefined,
     masterKey: values.LEASEHOLD_MASTER_KEY ?? null,
     rootKey: values.LEASEHOLD_ROOT_KEY ?? null,
     dataDir: values.LEASEHOLD_DATA_DIR,

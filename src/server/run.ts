@@ -7,6 +7,7 @@ import { migrate } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
+import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
 import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
@@ -15,6 +16,7 @@ import type { Logger } from '../platform/logger.ts'
 import { startBackground } from './background.ts'
 import { banner } from './banner.ts'
 import { closing } from './closing.ts'
+import { warnOfAnotherRoot, withLastingIssuer } from './continuity.ts'
 import { drain } from './drain.ts'
 import { firstRun } from './first-run/first-run.ts'
 import { listen } from './listen.ts'
@@ -50,7 +52,11 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const guard = clockGuard()
     guard.measured(await measureSkew(connection.db, systemClock))
     const keys = await openOwnKeys(connection.db, database.dataDir, settings)
-    const services = await openServices(connection.db, settings, keys, log, guard)
+    const root = keys.rootKey.publicKey
+    const origin = await keySetOrigin(connection.db, root)
+    warnOfAnotherRoot(origin, root, log)
+    const lasting = embedded ? await withLastingIssuer(settings, database.dataDir, origin, log) : settings
+    const services = await openServices(connection.db, lasting, keys, log, guard)
     await ensurePartitions(connection.db, systemClock.now())
     const first = await firstRun(services, {
       dataDir: database.dataDir,

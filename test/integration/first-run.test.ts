@@ -47,6 +47,15 @@ describe('without any setting', () => {
     credentials = await credentialsIn(dataDir)
   })
 
+  test('no log line has a member twice: the database started in a process of its own', () => {
+    const line = server
+      .stdout()
+      .split('\n')
+      .find((text) => text.includes('embedded database started'))
+    expect(line?.match(/"pid":/g)).toHaveLength(1)
+    expect(JSON.parse(line ?? '')).toMatchObject({ pid: server.pid, postmaster: expect.any(Number) })
+  })
+
   test('the first start is ready in under 5 s', () => {
     expect(readyAfter).toBeLessThan(5000)
   })
@@ -122,6 +131,29 @@ describe('without any setting', () => {
     expect(server.stderr()).not.toContain('news')
   })
 
+  test('another port changes neither the file nor the issuer: leases and the root live on', async () => {
+    const file = await readFile(join(dataDir, 'credentials.json'), 'utf8')
+    const { body } = await exchange(server, credentials.api_key)
+    await server.stop()
+    const other = await place.start({ dataDir })
+    expect(other.port).not.toBe(server.port)
+    expect(await readFile(join(dataDir, 'credentials.json'), 'utf8')).toBe(file)
+    expect(other.stdout()).toContain('the issuer stays that of earlier starts')
+    expect(other.stdout()).not.toContain('THE ROOT KEY IS ANOTHER ONE')
+    const refreshed = await caller(other.url)('POST', '/api/v1/licenses/refresh', {
+      bearer: body.jwt,
+      body: { instance_id: 'first-run', version: '1.0.0' },
+    })
+    expect(refreshed.status).toBe(200)
+    expect(claimsOf(refreshed.body.jwt)).toMatchObject({
+      iss: credentials.issuer,
+      refresh_url: `${other.url}/api/v1/licenses/refresh`,
+    })
+    await other.stop()
+    server = await place.start({ dataDir, port: server.port })
+    expect(server.stdout()).not.toContain('the issuer stays that of earlier starts')
+  })
+
   test('another issuer is written into the file, and nothing else', async () => {
     await server.stop()
     const env = { LEASEHOLD_ISSUER: 'https://license.example.com' }
@@ -157,6 +189,9 @@ describe('without any setting', () => {
     expect(await exchange(server, fresh.api_key)).toMatchObject({ status: 200 })
   })
 })
+
+const claimsOf = (jwt: string): unknown =>
+  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString())
 
 /** Everything that a start could have written, as the API shows it. */
 async function made(server: LeaseholdProcess, key: string): Promise<string[]> {
@@ -227,14 +262,17 @@ describe('with DATABASE_URL', () => {
     await expect(stat(dataDir)).rejects.toThrow('ENOENT')
   })
 
-  test('the demo comes when asked for, once for all processes', async () => {
+  test('the demo comes when asked for, once for all processes, and another root key is warned of', async () => {
     const other = await cloneDatabase()
     const env = { ...outsideDatabase(other.url), LEASEHOLD_DEMO: 'true' }
     const [one, two] = [await place.dataDir(), await place.dataDir()]
     const first = await place.start({ dataDir: one, env })
     const credentials = await credentialsIn(one)
     expect(await exchange(first, credentials.api_key)).toMatchObject({ status: 200 })
-    const second = await place.start({ dataDir: two, env })
+    const { LEASEHOLD_ROOT_KEY } = outsideDatabase(other.url)
+    const second = await place.start({ dataDir: two, env: { ...env, LEASEHOLD_ROOT_KEY } })
+    expect(first.stdout()).not.toContain('THE ROOT KEY IS ANOTHER ONE')
+    expect(second.stdout()).toMatch(/"level":"warn".*THE ROOT KEY IS ANOTHER ONE/)
     await expect(credentialsIn(two)).rejects.toThrow('ENOENT')
     expect(await exchange(second, credentials.api_key)).toMatchObject({ status: 200 })
     await place.clear()

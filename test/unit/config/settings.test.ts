@@ -33,6 +33,7 @@ describe('without any setting', () => {
       databaseUrl: null,
       publicUrl: 'http://127.0.0.1:8081',
       issuer: 'http://127.0.0.1:8081',
+      issuerGiven: false,
       masterKey: null,
       rootKey: null,
       dataDir: '.data',
@@ -88,6 +89,7 @@ describe('with every setting', () => {
       databaseUrl: OWN_DATABASE.DATABASE_URL,
       publicUrl: 'https://license.example/base',
       issuer: 'https://issuer.example/',
+      issuerGiven: true,
       rootKey: { kind: 'private' },
       dataDir: '/var/lib/leasehold',
       demo: true,
@@ -124,7 +126,11 @@ describe('what follows from other settings', () => {
     [{ HOST: '::' }, 'http://[::1]:8081'],
     [{ PUBLIC_URL: 'https://l.example' }, 'https://l.example'],
   ])('with %j the public URL and the issuer are %s', (env, url) => {
-    expect(loadSettings(env)).toMatchObject({ publicUrl: url, issuer: url })
+    expect(loadSettings(env)).toMatchObject({
+      publicUrl: url,
+      issuer: url,
+      issuerGiven: 'PUBLIC_URL' in env,
+    })
   })
 
   test('your own database gets no demo catalog unless asked for', () => {
@@ -224,7 +230,7 @@ describe('README’s table', () => {
   test('has one row a setting, each with a default, a meaning and what is allowed', () => {
     const rows = settingsTable()
     expect(rows.map((row) => row.name)).toEqual(SETTING_NAMES)
-    expect(rows).toHaveLength(20)
+    expect(rows).toHaveLength(19)
     for (const row of rows) {
       expect(row.default).not.toBe('')
       expect(row.meaning).toMatch(/^.+\. Allowed: .+$/)
