@@ -53,7 +53,10 @@ async function runJob(services: Services, job: Job, holder: string, stopping: Ab
   let failure: string | null = null
   try {
     const done = await job.run(ctx, AbortSignal.any([stopping, lost.signal]))
-    ctx.log[hasNews(done) ? 'info' : 'debug']({ ...done, ms: Math.round(clock.monotonic() - start) }, 'job done')
+    ctx.log[hasNews(done) ? 'info' : 'debug'](
+      { ...done, ms: Math.round(clock.monotonic() - start) },
+      'job done',
+    )
   } catch (error) {
     if (isDatabaseAway(error)) throw error
     failure = describe(error)
