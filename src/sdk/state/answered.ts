@@ -92,7 +92,7 @@ function refused(turn: Turn, sent: Sent, answer: ServerAnswer): void {
   const text = answer.refused ? `the answer was not believed (${answer.refused})` : (answer.message ?? code)
   failed(turn, sent, code, text)
   const trouble = answer.status >= 500 || answer.status === 429 || answer.refused !== null
-  if (asksForProof(answer)) proveAgain(turn, sent.task)
+  if (asksForProof(answer)) proveAgain(turn, sent)
   else if (trouble) scheduleTrouble(turn, sent.task, answer)
   else scheduleDenied(turn, sent.task)
 }

@@ -2,8 +2,8 @@
 // unsigned word (T1, T8, T9).
 import { HOUR, MINUTE } from '../schedule/timing.ts'
 import type { Sent, ServerAnswer } from './events.ts'
-import { scheduleDenied, scheduleRetry } from './scheduling.ts'
-import type { SdkState, TaskKind } from './state.ts'
+import { scheduleRetry } from './scheduling.ts'
+import type { SdkState } from './state.ts'
 import { dueIn, type Turn, update, updateKept } from './turn.ts'
 
 /** The token to send; null while it is doubted. After an hour it is tried again. */
@@ -34,10 +34,18 @@ export function asksForProof(answer: ServerAnswer): boolean {
 }
 
 /** Registers again with the proof of license, at most hourly; the task that was refused follows. */
-export function proveAgain(turn: Turn, task: TaskKind): void {
-  const { identity, time } = turn.state
-  if (identity.reprovedAt !== null && time.elapsed - identity.reprovedAt < HOUR) {
-    scheduleDenied(turn, task)
+export function proveAgain(turn: Turn, { task, withInstanceToken }: Sent): void {
+  const { identity, time, config } = turn.state
+  const since = identity.reprovedAt === null ? HOUR : time.elapsed - identity.reprovedAt
+  const isProof = task === 'register' && !withInstanceToken
+  if (isProof) {
+    // The proof itself was of no use: it is tried again in an hour, and nothing else before.
+    update(turn, { identity: { ...identity, reprovedAt: time.elapsed } })
+    scheduleRetry(turn, task, HOUR)
+    return
+  }
+  if (since < HOUR) {
+    scheduleRetry(turn, task, HOUR - since)
     return
   }
   update(turn, {
@@ -47,5 +55,5 @@ export function proveAgain(turn: Turn, task: TaskKind): void {
   })
   if (task !== 'register') scheduleRetry(turn, task, MINUTE)
   dueIn(turn, 'register', 0)
-  if (turn.state.config.licenseKey !== null) dueIn(turn, 'grant', 0)
+  if (config.licenseKey !== null) dueIn(turn, 'grant', 0)
 }

@@ -153,11 +153,14 @@ function send(turn: Turn): void {
   turn.effects.push({ type: 'send', ...next })
 }
 
+/** Asked for is what is in flight or goes out next; a server that is left alone has nothing to say now. */
 function endAsking(turn: Turn): void {
-  const { asked, inFlight, tasks } = turn.state
+  const { asked, inFlight, tasks, outage, time } = turn.state
   if (asked.length === 0) return
+  const isOpen = outage.until <= time.elapsed
   const open = asked.filter(
-    (task) => inFlight === task || (tasks[task].dueAt ?? Number.POSITIVE_INFINITY) <= turn.state.time.elapsed,
+    (task) =>
+      inFlight === task || (isOpen && (tasks[task].dueAt ?? Number.POSITIVE_INFINITY) <= time.elapsed),
   )
   if (open.length === asked.length) return
   update(turn, { asked: open })

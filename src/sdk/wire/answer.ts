@@ -101,6 +101,7 @@ function credential(value: unknown): string | null {
 export function readRetryAfter(header: string | null, now: number): number | null {
   if (header === null) return null
   if (/^\d{1,15}$/.test(header.trim())) return Number(header) * 1000
-  const date = Date.parse(header)
+  // Every form of an HTTP date begins with the day's name.
+  const date = /^[A-Z][a-z]{2}/.test(header) ? Date.parse(header) : Number.NaN
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }

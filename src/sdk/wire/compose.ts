@@ -85,7 +85,8 @@ function bearerOf(state: SdkState, request: RequestKind, token: string | null): 
     case 'refresh':
       return refreshableJwt(state)?.token ?? null
     case 'register':
-      return token ?? state.config.apiKey ?? unexpiredJwt(state)
+      // A token that is doubted proves less than the license.
+      return (state.identity.doubted ? null : token) ?? state.config.apiKey ?? unexpiredJwt(state) ?? token
     case 'activate':
       // The license key is proof enough; beside a wrong token it would not be.
       return token
