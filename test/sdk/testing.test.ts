@@ -239,17 +239,28 @@ describe('the test server', () => {
     expect(license.limit('max_agents')).toBe(Number.POSITIVE_INFINITY)
   })
 
-  test('rotated keys are followed; a forgotten instance registers again', async () => {
+  test('rotated keys are followed, stolen ones too', async () => {
     const { clock, server, license } = await started()
-    await server.rotateKeys()
-    await clock.advance(2 * DAY)
-    expect([license.state, license.diagnostics().lastFailure]).toEqual(['ACTIVE', null])
-    await server.rotateKeys('revoked')
+    for (const old of ['retiring', 'revoked'] as const) {
+      await server.rotateKeys(old)
+      await clock.advance(2 * DAY)
+      expect([license.state, license.diagnostics().lastFailure], old).toEqual(['ACTIVE', null])
+    }
+  })
+
+  test('a forgotten instance registers again, where no exchange proves it before', async () => {
+    const { clock, server, license } = await started()
+    await clock.advance(DAY)
+    const lastToken = () => server.requests.findLast(({ endpoint }) => endpoint === 'heartbeat')?.bearer
+    const before = lastToken()
     server.forgetInstances()
-    const before = server.requests.length
-    await clock.advance(2 * DAY)
-    expect([license.state, license.diagnostics().lastFailure]).toEqual(['ACTIVE', null])
-    expect(server.requests.slice(before).some(({ endpoint }) => endpoint === 'register')).toBe(true)
+    server.fail('error', { only: ['exchange'] })
+    const seen = server.requests.length
+    await clock.advance(DAY)
+    expect(server.requests.slice(seen).some(({ endpoint }) => endpoint === 'register')).toBe(true)
+    expect(lastToken()).toMatch(/^lit_/)
+    expect(lastToken()).not.toBe(before)
+    expect(license.has('audit_logs')).toBe(true)
   })
 
   test('a start after a stop finds the cache, also while the server is down', async () => {
