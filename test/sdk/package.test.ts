@@ -49,12 +49,15 @@ const msToStart = performance.now() - began
 const fromCache = { state: cached.state, source: cached.source }
 const rights = [cached.has('audit_logs'), cached.has('air_gap'), cached.limit('max_agents')]
 
-const ROUNDS = 5_000_000
+// The best of ten: a busy machine says nothing of the look-up.
+const LOOKUPS = 1_000_000
 let granted = 0
-for (let i = 0; i < ROUNDS; i++) granted += Number(cached.has('audit_logs'))
-const from = performance.now()
-for (let i = 0; i < ROUNDS; i++) granted += Number(cached.has('audit_logs'))
-const nsPerHas = ((performance.now() - from) * 1e6) / ROUNDS
+let nsPerHas = Number.POSITIVE_INFINITY
+for (let round = 0; round < 10; round++) {
+  const from = performance.now()
+  for (let i = 0; i < LOOKUPS; i++) granted += Number(cached.has('audit_logs'))
+  nsPerHas = Math.min(nsPerHas, ((performance.now() - from) * 1e6) / LOOKUPS)
+}
 await cached.stop()
 
 const clock = virtualClock()
