@@ -26,6 +26,8 @@ export function applyAnswer(turn: Turn, sent: Sent, outcome: Outcome): void {
   if (outcome.kind === 'unreachable') {
     failed(turn, sent, 'server_unreachable', outcome.why)
     scheduleOutage(turn, sent.task)
+    // Whatever was to be asked next would fare no better: the start need not wait for it.
+    endStart(turn)
     return
   }
   update(turn, { outage: { failures: 0, until: 0 } })
@@ -109,6 +111,10 @@ function failed(turn: Turn, sent: Sent, code: string, text: string): void {
   warn(turn, `${WORDS[sent.task]} failed: ${text}`)
   if (sent.task !== 'grant') return
   tried(turn, sent.request, code, text)
+  endStart(turn)
+}
+
+function endStart(turn: Turn): void {
   announceCache(turn)
   update(turn, { settled: true })
 }
