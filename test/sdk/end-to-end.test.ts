@@ -147,6 +147,7 @@ for (const instanceAuth of ['open', 'token'] as const) {
       for (let i = 0; i < 50; i++) {
         // The next process is there before the last one is gone.
         const next = await begin(dataDir, { apiKey: own.apiKey })
+        await license.refreshNow()
         await license.stop()
         app.clock.advance(2 * HOUR)
         await next.refreshNow()

@@ -79,10 +79,10 @@ export function licenseKeyGrant(
     licenseId: key.license_id,
     issuedAt: key.issued_at,
     window: {
-      // A credential that was not confirmed now is in grace from its last confirmation, or first use, on (T6).
+      // A credential that nobody confirms now is in grace since its last confirmation, or first use (T6).
       activeUntil: key.offline
         ? key.expires_at
-        : Math.min(key.expires_at, use.confirmedAt ?? use.firstUsedAt),
+        : Math.min(key.expires_at, (use.confirmedAt ?? use.firstUsedAt) - 1),
       graceUntil: endOfLicenseKey(key, use),
     },
     tier: key.tier,

@@ -174,14 +174,17 @@ describe('two processes on one folder', () => {
     expect(follower.state).toBe('INVALID')
 
     world.server.directive = {}
-    const token = world.server.last('token')?.body.refresh_token
+    await leader.refreshNow()
     await leader.stop()
+    const left = JSON.parse(world.folder.files.get('state.json') ?? '{}').refresh_token
+    world.server.received.length = 0
     await world.time.advance(2 * HOUR)
     expect(follower.explain().role).toBe('leader')
     expect(follower.state).toBe('ACTIVE')
     // It goes on with the chain that the first has left, not with one of its own.
-    expect(world.server.last('token')?.body.refresh_token).not.toBe(token)
-    expect(world.server.last('token')?.body.refresh_token).toMatch(/^rt\d+$/)
+    const chained = world.server.received.find(({ body }) => body.refresh_id !== undefined)
+    expect(left).toMatch(/^rt\d+$/)
+    expect(chained?.body.refresh_token).toBe(left)
   })
 
   test('started together, the one that may not ask waits for what the other gets', async () => {
