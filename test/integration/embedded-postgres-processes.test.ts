@@ -6,7 +6,6 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { installedBinaries } from '../../src/db/embedded/binaries.ts'
 import { startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { processesOfCluster } from '../../src/db/embedded/process-identity.ts'
 import { query } from '../support/query.ts'
@@ -142,16 +141,16 @@ test('a folder inside a folder that is not there yet is made with its parents', 
 
 test('a taken port ends the attempt with what PostgreSQL says about it', async () => {
   const server = launch()
-  const data = (await server.next()).location?.data ?? ''
+  const { data = '', binaries = '' } = (await server.next()).location ?? {}
   await server.finish()
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
   const owner = process.getuid?.() === 0 ? await stat(data) : undefined
   const account = owner && { uid: owner.uid, gid: owner.gid }
-  const { postgres: program } = await installedBinaries()
   const attempt = startPostmaster({
-    postgres: program,
+    // Where its account can run it: the packages may lie in a folder that only root enters.
+    postgres: join(binaries, 'bin/postgres'),
     cluster: data,
     port,
     account,
