@@ -1,7 +1,18 @@
+import { sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { startLicenseOn } from '../../../src/sdk/start.ts'
 import { makePair, nodeJws } from '../../unit/license/fixtures.ts'
-import { DAY, fakeServer, HOUR, ISSUER, json, makeWorld, start, warnings } from './support/world.ts'
+import {
+  DAY,
+  fakeServer,
+  HOUR,
+  ISSUER,
+  json,
+  makeWorld,
+  start,
+  type World,
+  warnings,
+} from './support/world.ts'
 
 describe('the start with an API key', () => {
   test('exchanges it, registers, sends a heartbeat, and keeps what it learned', async () => {
@@ -239,6 +250,64 @@ describe('the start with a license key', () => {
     await license.stop({ release: true })
     expect(world.server.last('deactivate')).toMatchObject({ bearer: 'lit_1', body: { product: 'keldris' } })
     expect(world.folder.files.has('license-cache.jwt')).toBe(false)
+  })
+})
+
+describe('the start with an envelope', () => {
+  const UUID = '0190c2e4-7b1a-7c3d-8e4f-0123456789ab'
+  const sealed = (world: World, more: object = {}) => {
+    const content = {
+      exp: world.server.iat() + 86_400,
+      gracePeriodDays: 2,
+      iat: world.server.iat(),
+      licenseId: UUID,
+    }
+    const bytes = Buffer.from(
+      JSON.stringify({
+        ...content,
+        limits: { max_agents: 7, max_users: 2_147_483_647 },
+        tenantId: 'acme',
+        ...more,
+      }),
+    )
+    return `${bytes.toString('base64')}.${sign(null, bytes, world.server.raw.privateKey).toString('base64')}`
+  }
+
+  test('needs no server, and goes through ACTIVE, GRACE and EXPIRED', async () => {
+    const world = makeWorld()
+    const { serverUrl: _none, ...offline } = world.options({
+      envelope: sealed(world, { features: ['air_gap'] }),
+      trust: { issuer: ISSUER, roots: [world.server.root.x], keys: [{ x: world.server.raw.x, use: 'raw' }] },
+    })
+    const license = await world.time.during(startLicenseOn(world.host(), offline))
+    expect(license).toMatchObject({ state: 'ACTIVE', source: 'offline' })
+    expect([license.has('air_gap'), license.limit('max_agents'), license.limit('max_users')]).toEqual([
+      true,
+      7,
+      Number.POSITIVE_INFINITY,
+    ])
+    await world.time.advance(DAY + 1000)
+    expect(license.state).toBe('GRACE')
+    await world.time.advance(2 * DAY)
+    expect(license).toMatchObject({ state: 'EXPIRED', source: 'community' })
+    expect(license.limit('max_agents')).toBe(3)
+  })
+
+  test('of another tenant is INVALID, with the words of the reference', async () => {
+    const world = makeWorld()
+    const { license } = await start(world, { envelope: sealed(world), tenantId: 'globex' })
+    expect(license.state).toBe('INVALID')
+    expect(license.explain().tried).toContainEqual(
+      expect.objectContaining({ detail: "License tenantId 'acme' does not match server tenant 'globex'" }),
+    )
+  })
+
+  test('dies with a verified rejection of its license', async () => {
+    const world = makeWorld()
+    world.server.directive = { license_id: `lic_${UUID.replaceAll('-', '')}`, status: 'revoked' }
+    const { license } = await start(world, { envelope: sealed(world) })
+    await license.refreshNow()
+    expect(license).toMatchObject({ state: 'INVALID', reason: 'license_revoked', source: 'community' })
   })
 })
 
