@@ -1,5 +1,6 @@
 // Time for tests: a clock and timers that move only when the test says so. What a timer sets off is waited for.
 import type { HostClock, HostTimers } from '../host/port.ts'
+import { cryptoActivity, watchCrypto } from './crypto-watch.ts'
 import { flushMicrotasks, passLongTurn, passTurn } from './turns.ts'
 
 export const HOUR = 3_600_000
@@ -40,6 +41,7 @@ interface Timer {
 
 /** A clock that starts at `start` (RFC 3339). */
 export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
+  watchCrypto()
   let wall = Date.parse(start)
   if (Number.isNaN(wall)) throw new RangeError(`not a time: ${start}`)
   let running = 0
@@ -74,12 +76,14 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
     })
   }
 
+  const signs = () => asked + readings + cryptoActivity().started
+
   async function settle(): Promise<void> {
     const started = performance.now()
     let seen = -1
-    for (let quiet = 0; quiet < QUIET_TURNS || pending > 0; quiet++) {
-      while (seen !== asked + readings) {
-        seen = asked + readings
+    for (let quiet = 0; quiet < QUIET_TURNS || pending > 0 || cryptoActivity().pending > 0; quiet++) {
+      while (seen !== signs()) {
+        seen = signs()
         quiet = 0
         await flushMicrotasks()
       }
@@ -102,7 +106,7 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
     timer.work()
     await flushMicrotasks()
     if (++ran % BREATH === 0) await passTurn()
-    if (asked !== before || pending > 0) await settle()
+    if (asked !== before || pending > 0 || cryptoActivity().pending > 0) await settle()
   }
 
   return {
