@@ -67,7 +67,7 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
       turn.effects.push({ type: 'save_cache', token: grant.token, issuedAt: grant.issuedAt })
     }
   }
-  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn)
+  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant.issuedAt)
   if (sent.request === 'activate') update(turn, { activated: true })
   update(turn, { cacheNotice: false, settled: true })
   tried(turn, sent.request, 'in_force')
@@ -76,12 +76,16 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
   if (!settled || first) inform(turn, `License granted: tier ${grant.tier}`)
 }
 
-/** The server has confirmed the license key: its offline time counts from here (T6). */
-function confirmLicenseKey(turn: Turn): void {
-  const { licenseKey, slots, config, time } = turn.state
+/**
+ * The server has confirmed the license key: its offline time counts from the signed time of the grant (T6), so that an
+ * old answer given again confirms nothing anew (T1).
+ */
+function confirmLicenseKey(turn: Turn, issuedAt: number): void {
+  const { licenseKey, slots, config } = turn.state
   if (!licenseKey || !slots.session) return
   const graceDays = graceDaysOf(slots.session) ?? licenseKey.use.graceDays
-  const use = { ...licenseKey.use, confirmedAt: nowSeconds(time), graceDays }
+  const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, issuedAt)
+  const use = { ...licenseKey.use, confirmedAt, graceDays }
   const { token, kid, payload } = licenseKey
   updateKept(turn, {
     licenseKey: { ...licenseKey, use },
