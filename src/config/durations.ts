@@ -1,4 +1,4 @@
-// Settings that say how long or how often: durations, the rate limit, the action budget.
+// Settings that say how long or how often: durations and the rate limit.
 import { DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, SECOND_SECONDS } from '../platform/time.ts'
 import { type Reader, wholeNumber } from './reading.ts'
 
