@@ -1,7 +1,8 @@
 // Opens the services of a command that works on the database: the server's own settings, verbs and keys, with nobody
 // logged in. Starts no server and no database.
 import { userInfo } from 'node:os'
-import { loadRootKey, type RootKey } from '../config/root-key.ts'
+import type { RootKey } from '../config/root-key.ts'
+import { loadRootKey } from '../config/root-key-file.ts'
 import { type Environment, loadSettings, type Settings } from '../config/settings.ts'
 import { connectDatabase } from '../db/client.ts'
 import { migrate } from '../db/migrate.ts'

@@ -1,7 +1,6 @@
-// The root key that signs key sets (T4): its text forms, and the one place in config that reads a file.
+// The root key that signs key sets (T4): its text forms. Reads no file: a Worker has no disk.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { StartError } from '../platform/start-error.ts'
 import type { Reader, Reading } from './reading.ts'
 
 /** The root key as this machine has it. `publicKey` is the raw 32 bytes in lower-case hex. */
@@ -27,26 +26,8 @@ export const readRootKey: Reader<RootKeySetting> = (text) => {
   }
 }
 
-/** Opens a `file:` key; others are handed back. Throws a StartError that names the file, never its content. */
-export async function loadRootKey(setting: RootKeySetting): Promise<RootKey> {
-  if (setting.kind !== 'file') return setting
-  // Loaded here, because a Worker has no disk and must not need this module.
-  const { readFile } = await import('node:fs/promises')
-  const content = await readFile(setting.path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new StartError(
-      `LEASEHOLD_ROOT_KEY: ${setting.path} cannot be read (${cause.code ?? 'unknown reason'})`,
-      `Name a file that this user may read and that holds ${ROOT_KEY_ALLOWED}.`,
-    )
-  })
-  const key = readKeyText(content.trim())
-  if ('value' in key) return key.value
-  throw new StartError(
-    `LEASEHOLD_ROOT_KEY: the content of ${setting.path} ${key.wrong}`,
-    `Put there ${ROOT_KEY_ALLOWED}.`,
-  )
-}
-
-function readKeyText(text: string): Reading<RootKey> {
+/** Reads the key itself: what a `file:` holds, and every other form of the setting. */
+export function readKeyText(text: string): Reading<RootKey> {
   if (text.startsWith('public:')) {
     const publicKey = text.slice('public:'.length)
     if (!/^[0-9a-f]{64}$/i.test(publicKey)) return { wrong: 'has a public key that is not 64 hex digits' }

@@ -52,6 +52,22 @@ export function connectDatabase(url: string, options: ConnectOptions): DatabaseC
   }
 }
 
+/** One connection apart from the pool, for the watchdog: a busy pool is no dead database. Connects lazily too. */
+export function connectProbe(
+  url: string,
+  { prepare = true }: Pick<ConnectOptions, 'prepare'> = {},
+): postgres.Sql {
+  return postgres(url, {
+    max: 1,
+    prepare,
+    fetch_types: false,
+    connect_timeout: 2,
+    backoff: () => 0.25,
+    onnotice: () => {},
+    connection: { application_name: 'leasehold probe' },
+  })
+}
+
 /**
  * drizzle sends its statements through `unsafe` without preparing them. Their texts are few and constant here (lists
  * go in as one array parameter), so every one is worth preparing once per connection.

@@ -18,12 +18,13 @@ import { mountAdminApi, mountPublicApi } from './routers.ts'
 /** Builds the app. Holds no state of its own: everything is in `deps`. */
 export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid, strict: false })
-  app.use(requestContext(deps.services))
-  app.use(accessLog(deps.services, deps.metrics))
+  const { services } = deps
+  app.use(requestContext(typeof services === 'function' ? services : () => services))
+  app.use(accessLog(deps.metrics))
   app.use(clientAddress(deps))
   if (deps.isStopping) app.use('/api/*', refuseWhileStopping(deps.isStopping))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitStrangers(deps.rateLimit))
-  for (const path of ['/api/*', '/.well-known/*']) app.use(path, (_c, next) => deps.guard(next()))
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
   app.use('/api/v1/admin/*', adminOnly())
   app.use('/api/*', requestBody())
   mountHealth(app, deps)

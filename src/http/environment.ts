@@ -11,13 +11,14 @@ export interface Readiness {
 }
 
 export interface AppDependencies {
-  services: Services
+  /** One for all requests; or one for each, where connections cannot outlive a request. */
+  services: Services | ((c: HonoContext) => Services)
   metrics: Metrics
   /** Text of `/metrics`; absent where nobody scrapes. */
   metricsText?: () => Promise<{ text: string; contentType: string }>
-  readiness: () => Promise<Readiness>
+  readiness: (services: Services) => Promise<Readiness>
   /** Rejects when the database stops answering while the work waits for it. */
-  guard: <T>(work: Promise<T>) => Promise<T>
+  guard: <T>(work: Promise<T>, c: HonoContext) => Promise<T>
   /** The peer's address as the runtime knows it. */
   peerAddress: (c: HonoContext) => string
   /** Addresses whose forwarded header counts (LEASEHOLD_TRUSTED_PROXIES). */

@@ -1,7 +1,6 @@
 // Whether this process may be sent requests: it is not stopping, the database answers and has our migrations, and the
 // clocks agree (T7). Each look measures the clock anew.
 import { sql } from 'drizzle-orm'
-import { shippedMigrations } from '../db/migrate.ts'
 import type { Watchdog } from '../db/watchdog.ts'
 import type { Services } from '../domain/context.ts'
 import { type ClockGuard, MOST_SKEW_MS } from '../domain/signing/clock-guard.ts'
@@ -14,23 +13,26 @@ const UNKNOWN: Check = { ok: false, detail: 'not known while the database does n
 
 export interface ReadinessOptions {
   services: Pick<Services, 'db' | 'clock'>
-  watchdog: Watchdog
+  watchdog: Pick<Watchdog, 'answers' | 'guard'>
   guard: ClockGuard
   isStopping: () => boolean
+  /** Number of migrations that this version ships. */
+  shipped: number
 }
 
-export async function readinessCheck(options: ReadinessOptions): Promise<() => Promise<Readiness>> {
-  const shipped = await shippedMigrations()
-  return async () => {
-    const checks = await look(options, shipped)
-    return { ready: Object.values(checks).every((check) => check.ok), checks }
-  }
+/** Looks once. */
+export async function checkReadiness(options: ReadinessOptions): Promise<Readiness> {
+  const checks = await look(options)
+  return { ready: Object.values(checks).every((check) => check.ok), checks }
 }
 
-async function look(
-  { services, watchdog, guard, isStopping }: ReadinessOptions,
-  shipped: number,
-): Promise<Record<string, Check>> {
+async function look({
+  services,
+  watchdog,
+  guard,
+  isStopping,
+  shipped,
+}: ReadinessOptions): Promise<Record<string, Check>> {
   const server: Check = isStopping() ? { ok: false, detail: 'stopping' } : { ok: true }
   const away = {
     server,

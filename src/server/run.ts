@@ -1,9 +1,8 @@
 // The server process from start to stop. Each part lives in its own file; this one owns their order.
 import { readFile } from 'node:fs/promises'
-import postgres from 'postgres'
 import type { Settings } from '../config/settings.ts'
-import { connectDatabase } from '../db/client.ts'
-import { migrate } from '../db/migrate.ts'
+import { connectDatabase, connectProbe } from '../db/client.ts'
+import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
@@ -24,7 +23,7 @@ import { serverMetrics } from './metrics.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openServices } from './open-services.ts'
 import { openOwnKeys } from './own-keys.ts'
-import { readinessCheck } from './readiness.ts'
+import { checkReadiness } from './readiness.ts'
 import { stopRequests } from './stop-requests.ts'
 import { peerAddress, trustedProxies } from './trusted-proxies.ts'
 
@@ -46,7 +45,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const connection = connectDatabase(database.url, { poolSize: settings.poolSize })
     // Nothing is under way any more, or it was cut off: no reason to wait for it.
     opened.add('database connections', () => connection.client.end({ timeout: 1 }))
-    const watchdog = databaseWatchdog(probe(database.url))
+    const watchdog = databaseWatchdog(connectProbe(database.url))
     opened.add('database probe', watchdog.close)
 
     const guard = clockGuard()
@@ -66,6 +65,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
 
     const version = await packageVersion()
     const isStopping = stop.isRequested
+    const shipped = await shippedMigrations()
     const { metrics, metricsText } = serverMetrics({
       services,
       watchdog,
@@ -76,7 +76,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       services,
       metrics,
       metricsText,
-      readiness: await readinessCheck({ services, watchdog, guard, isStopping }),
+      readiness: () => checkReadiness({ services, watchdog, guard, isStopping, shipped }),
       guard: watchdog.guard,
       peerAddress,
       isTrustedProxy: trustedProxies(settings.trustedProxies),
@@ -98,18 +98,6 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
   } finally {
     await opened.run()
   }
-}
-
-/** One connection apart from the pool: a busy pool is no dead database. */
-function probe(url: string): postgres.Sql {
-  return postgres(url, {
-    max: 1,
-    fetch_types: false,
-    connect_timeout: 2,
-    backoff: () => 0.25,
-    onnotice: () => {},
-    connection: { application_name: 'leasehold probe' },
-  })
 }
 
 async function packageVersion(): Promise<string> {

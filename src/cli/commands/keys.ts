@@ -1,7 +1,7 @@
 // `leasehold keys`: key sets for those who keep the root key on another machine. `sign-set` needs no database.
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { loadRootKey } from '../../config/root-key.ts'
+import { loadRootKey } from '../../config/root-key-file.ts'
 import { KEY_SET_TYP, type KeySetClaims } from '../../contract/claims.ts'
 import { draftForRoot, importKeySet } from '../../domain/signing/import-key-set.ts'
 import { isJsonObject } from '../../license/json.ts'

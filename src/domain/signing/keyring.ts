@@ -51,10 +51,25 @@ export interface KeyringCache {
 export const sealName = (product: string, use: KeyUse, kid: string): string =>
   JSON.stringify(['signing-key', product, use, kid])
 
-/** Keys are opened once and kept by `kid`; a reload opens only what is new. */
-export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock): KeyringCache {
-  const opened = new Map<string, { signing: SigningKey; trusted: TrustedKey }>()
-  let latest: { keyring: Keyring; at: number } | undefined
+/** What a keyring keeps: opened keys by `kid`, and the last snapshot. Holds no connection, and may vanish. */
+export interface KeyringMemory {
+  readonly opened: Map<string, { signing: SigningKey; trusted: TrustedKey }>
+  latest: { keyring: Keyring; at: number } | null
+}
+
+export const keyringMemory = (): KeyringMemory => ({ opened: new Map(), latest: null })
+
+/**
+ * Keys are opened once and kept by `kid`; a reload opens only what is new. Keyrings over different connections may
+ * share a memory, but never a read that is under way: on Workers that belongs to one request.
+ */
+export function keyringCache(
+  db: Database,
+  masterKey: Uint8Array,
+  clock: Clock,
+  memory: KeyringMemory = keyringMemory(),
+): KeyringCache {
+  const { opened } = memory
   let running: Promise<Keyring> | undefined
   let waiting: Promise<Keyring> | undefined
 
@@ -73,7 +88,7 @@ export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock):
     const { rows, number } = await readKeys(db)
     const keys = await Promise.all(rows.map(openKey))
     const keyring = toKeyring(keys, number)
-    latest = { keyring, at }
+    memory.latest = { keyring, at }
     return keyring
   }
 
@@ -98,6 +113,7 @@ export function keyringCache(db: Database, masterKey: Uint8Array, clock: Clock):
     reload,
     async current(product) {
       const suits = ({ has }: Keyring) => product === undefined || has(product)
+      const { latest } = memory
       if (latest && clock.monotonic() - latest.at < FRESH_MS && suits(latest.keyring)) return latest.keyring
       const keyring = await (running ?? reload())
       return suits(keyring) ? keyring : reload()

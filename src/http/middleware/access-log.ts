@@ -1,22 +1,22 @@
 // One log line and one observation a request: route pattern, status, milliseconds, request id, actor.
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Services } from '../../domain/context.ts'
 import type { Context, HttpEnv } from '../../domain/routing.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 
 const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 
-export function accessLog(services: Services, metrics: Metrics) {
+export function accessLog(metrics: Metrics) {
   const duration = metrics.histogram('leasehold_http_request_duration_seconds', 'Time to answer.', [
     'method',
     'route',
     'status',
   ])
   return createMiddleware<HttpEnv>(async (c, next) => {
-    const start = services.clock.monotonic()
+    const { clock } = c.get('ctx')
+    const start = clock.monotonic()
     await next()
-    const ms = services.clock.monotonic() - start
+    const ms = clock.monotonic() - start
     const route = patternOf(c)
     const { method } = c.req
     const status = c.res.status

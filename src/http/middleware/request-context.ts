@@ -1,7 +1,7 @@
 // Gives each request its id and the context that verbs receive.
 import { createMiddleware } from 'hono/factory'
 import type { Services } from '../../domain/context.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import type { Context, HttpEnv } from '../../domain/routing.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { redactText } from '../../platform/redact.ts'
 
@@ -11,8 +11,9 @@ const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,64}$/
  * A caller's own `X-Request-Id` is kept when it is harmless, so that a trace spans proxies. One that has the form of
  * a credential is not: request ids are written to the log and to the audit.
  */
-export const requestContext = (services: Services) =>
+export const requestContext = (servicesOf: (c: Context) => Services) =>
   createMiddleware<HttpEnv>(async (c, next) => {
+    const services = servicesOf(c)
     const given = c.req.header('X-Request-Id') ?? ''
     const requestId = isHarmless(given)
       ? given

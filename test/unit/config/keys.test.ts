@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readMasterKey } from '../../../src/config/master-key.ts'
-import { loadRootKey, readRootKey } from '../../../src/config/root-key.ts'
+import { readRootKey } from '../../../src/config/root-key.ts'
+import { loadRootKey } from '../../../src/config/root-key-file.ts'
 import { StartError } from '../../../src/platform/start-error.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
