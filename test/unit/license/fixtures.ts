@@ -11,6 +11,7 @@ import type {
   LicenseClaims,
   LicenseKeyPayload,
 } from '../../../src/contract/claims.ts'
+import type { EnvelopePayload } from '../../../src/license/envelope.ts'
 import {
   importRootKey,
   importTrustedKey,
@@ -140,6 +141,19 @@ export const licenseKeyPayload: LicenseKeyPayload = {
   issued_at: NOW,
   expires_at: NOW + 365 * 86_400,
 }
+
+export const envelopePayload = {
+  exp: NOW + 86_400,
+  gracePeriodDays: 2,
+  iat: NOW,
+  label: 'Acme',
+  licenseId: '0190c2e4-7b1a-7c3d-8e4f-0123456789ab',
+  limits: { max_agents: 7 },
+  tenantId: 'acme',
+  tier: 'pro',
+  features: ['oidc'],
+  instanceId: INSTANCE,
+} satisfies EnvelopePayload
 
 export function keySetClaims(keys: KeySetKey[], number = 7): KeySetClaims {
   return { iss: ISSUER, number, iat: NOW, exp: NOW + 34_560_000, keys }

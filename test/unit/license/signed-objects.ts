@@ -1,0 +1,118 @@
+// Every signed object of the wire formats, one row each: what it holds, its form, the key that signs it, its verifier.
+import { DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../../src/contract/claims.ts'
+import { verifyDirective } from '../../../src/license/directive.ts'
+import { verifyEntitlementToken } from '../../../src/license/entitlement-token.ts'
+import { verifyEnvelope } from '../../../src/license/envelope.ts'
+import { followKeySet } from '../../../src/license/key-set.ts'
+import { verifyLicenseJwt } from '../../../src/license/license-jwt.ts'
+import { verifyLicenseKey } from '../../../src/license/license-key.ts'
+import { type TrustedKeys, trustKeys } from '../../../src/license/trusted-keys.ts'
+import {
+  directiveClaims,
+  entitlementPayload,
+  envelopePayload,
+  INSTANCE,
+  ISSUER,
+  keySetClaims,
+  licenseClaims,
+  licenseKeyPayload,
+  makePair,
+  NONCE,
+  NOW,
+  nodeJws,
+  nodeRaw,
+  type Pair,
+  PRODUCT,
+  pin,
+  trust,
+} from './fixtures.ts'
+
+export const pairs = { jws: makePair(), raw: makePair(), root: makePair() }
+export type Use = keyof typeof pairs
+const jwsKey = await trust(pairs.jws, { use: 'jws' })
+const rawKey = await trust(pairs.raw, { use: 'raw' })
+const rootKey = await pin(pairs.root)
+export const kids: Record<Use, string> = { jws: jwsKey.kid, raw: rawKey.kid, root: rootKey.kid }
+
+/** What a verifier is told; every check that can be left out is left out. */
+export interface Trust {
+  product: string
+  keys: TrustedKeys
+}
+
+export const ownTrust: Trust = { product: PRODUCT, keys: trustKeys([jwsKey, rawKey]) }
+
+export interface SignedObject {
+  name: string
+  payload: object
+  /** The `typ` of a JWS, or the alphabet of a two-part object. */
+  form: string
+  use: Use
+  verify: (token: string, trusted: Trust) => Promise<{ ok: boolean; reason?: string }>
+}
+
+const common = { issuer: ISSUER, instanceId: INSTANCE, acceptRetired: true, now: NOW }
+
+/** A new signed object adds one row here, and is held against every verifier. */
+export const signedObjects: SignedObject[] = [
+  {
+    name: 'license JWT',
+    payload: licenseClaims,
+    form: LICENSE_TYP,
+    use: 'jws',
+    verify: (token, trusted) => verifyLicenseJwt(token, { ...common, ...trusted, age: 'any' }),
+  },
+  {
+    name: 'directive',
+    payload: directiveClaims,
+    form: DIRECTIVE_TYP,
+    use: 'jws',
+    verify: (token, trusted) =>
+      verifyDirective(token, { ...common, ...trusted, nonce: NONCE, mayTake: true }),
+  },
+  {
+    name: 'key set',
+    payload: keySetClaims([]),
+    form: KEY_SET_TYP,
+    use: 'root',
+    verify: (token) => followKeySet(token, { issuer: ISSUER, roots: [rootKey], current: null }),
+  },
+  {
+    name: 'entitlement token',
+    payload: entitlementPayload,
+    form: 'base64url',
+    use: 'raw',
+    verify: (token, trusted) => verifyEntitlementToken(token, { ...common, ...trusted }),
+  },
+  {
+    name: 'license key',
+    payload: licenseKeyPayload,
+    form: 'base64url',
+    use: 'raw',
+    verify: (token, trusted) => verifyLicenseKey(token, { ...common, ...trusted, age: 'any' }),
+  },
+  {
+    name: 'envelope',
+    payload: envelopePayload,
+    form: 'base64',
+    use: 'raw',
+    verify: (token, trusted) => verifyEnvelope(token, { ...common, ...trusted, age: 'any' }),
+  },
+]
+
+export const isJws = (form: string): boolean => form.endsWith('+jwt')
+
+/** Writes a payload down in any form, under any key; `kid` is that of the key itself unless it is said otherwise. */
+export function write(form: string, pair: Pair, payload: object, kid = kids[nameOf(pair)]): string {
+  if (isJws(form)) return nodeJws(pair, { alg: 'EdDSA', typ: form, kid }, payload)
+  const raw = nodeRaw(pair, payload)
+  return form === 'base64' ? inStandardAlphabet(raw) : raw
+}
+
+const nameOf = (pair: Pair): Use => (Object.keys(pairs) as Use[]).find((use) => pairs[use] === pair) ?? 'jws'
+
+const inStandardAlphabet = (token: string): string =>
+  token
+    .split('.')
+    .map((part) => Buffer.from(part, 'base64url').toString('base64'))
+    .join('.')
