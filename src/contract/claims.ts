@@ -154,6 +154,26 @@ export interface LicenseKeyPayload {
   expires_at: number
 }
 
+/** How an envelope says unlimited; −1 would refuse everything (reference, section 4). */
+export const ENVELOPE_UNLIMITED = 2_147_483_647
+
+/** Payload of the offline envelope (reference, section 4). */
+export interface EnvelopePayload {
+  exp: number
+  /** A whole number of days from `exp`. */
+  gracePeriodDays: number
+  iat: number
+  label?: string
+  /** A UUID. */
+  licenseId: string
+  /** `ENVELOPE_UNLIMITED` is unlimited; what is left out is the product's default. */
+  limits: LimitValues
+  tenantId: string
+  tier?: string
+  features?: string[]
+  instanceId?: string
+}
+
 /** Each JWS `typ` has one claims type. */
 export interface JwsClaims {
   [LICENSE_TYP]: LicenseClaims

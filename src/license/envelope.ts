@@ -1,30 +1,15 @@
-// Reads and verifies the offline envelope: base64(payload).base64(signature), with the messages of the reference
-// (section 4) in their order. When it counts as grace is state.ts.
+// Reads and verifies the offline envelope: base64(payload).base64(signature), refusing in the order of the reference
+// (section 4). The words are messages.ts, when it counts as grace is state.ts.
+import type { EnvelopePayload } from '../contract/claims.ts'
 import { decodeBase64 } from './base64.ts'
 import { MAX_TOKEN_LENGTH } from './compact-jws.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import { checkKey } from './key-choice.ts'
-import { count, days, longText, quotas, seconds, text, texts } from './members.ts'
+import { days, longText, quotas, seconds, text, texts } from './members.ts'
+import { ENVELOPE_REFUSALS as TEXTS } from './messages.ts'
 import { DAY, isThrough } from './times.ts'
 import { checkSignature, type TrustedKeys } from './trusted-keys.ts'
-import type { RawHeader, Refusal, UnixSeconds, Verified } from './verified.ts'
-
-/** How an envelope says unlimited; −1 would refuse everything. */
-export const ENVELOPE_UNLIMITED = 2_147_483_647
-
-export interface EnvelopePayload {
-  exp: UnixSeconds
-  gracePeriodDays: number
-  iat: UnixSeconds
-  label?: string
-  /** A UUID. */
-  licenseId: string
-  limits: Record<string, number>
-  tenantId: string
-  tier?: string
-  features?: string[]
-  instanceId?: string
-}
+import type { RawHeader, Read, Refusal, UnixSeconds, Verified } from './verified.ts'
 
 export interface EnvelopeExpectation {
   /** Product code: an envelope names none, its key does (T4). */
@@ -46,8 +31,6 @@ export interface EnvelopeRefused {
   message: string
 }
 
-type Read = { ok: true; claims: EnvelopePayload } | EnvelopeRefused
-
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const OPENING_BRACE = 0x7b
 const no = (reason: Refusal, message: string): EnvelopeRefused => ({ ok: false, reason, message })
@@ -57,18 +40,18 @@ export async function verifyEnvelope(
   token: string,
   expected: EnvelopeExpectation,
 ): Promise<Verified<EnvelopePayload, RawHeader> | EnvelopeRefused> {
-  const badForm = no('wrong_form', 'Invalid license token format: expected payload.signature')
+  const badForm = no('wrong_form', TEXTS.form)
   if (typeof token !== 'string') return badForm
-  if (token.length > MAX_TOKEN_LENGTH) return no('too_large', 'License token is too large')
+  if (token.length > MAX_TOKEN_LENGTH) return no('too_large', TEXTS.size)
   const [encodedPayload, encodedSignature, ...rest] = token.split('.', 3)
   if (!encodedPayload || !encodedSignature || rest.length > 0) return badForm
   const payload = decodeBase64(encodedPayload)
   const signature = decodeBase64(encodedSignature)
-  if (!payload || !signature) return no('bad_encoding', 'License token is not valid base64')
+  if (!payload || !signature) return no('bad_encoding', TEXTS.base64)
   const kid = await verifyingKid(payload, signature, expected)
-  if (kid === null) return no('bad_signature', 'License signature verification failed')
+  if (kid === null) return no('bad_signature', TEXTS.signature)
   const parsed = payload[0] === OPENING_BRACE ? parseJsonObject(payload) : null
-  if (!parsed?.ok) return no('not_json', 'Failed to parse license payload')
+  if (!parsed?.ok) return no('not_json', TEXTS.payload)
   const read = readEnvelope(parsed.value, expected)
   if (!read.ok) return read
   const { claims } = read
@@ -76,35 +59,38 @@ export async function verifyEnvelope(
     expected.instanceId !== undefined &&
     (claims.instanceId ?? expected.instanceId) !== expected.instanceId
   ) {
-    return no('wrong_instance', 'License belongs to another instance')
+    return no('wrong_instance', TEXTS.instance)
   }
   if (expected.age === 'within_grace' && !isThrough(claims.exp + claims.gracePeriodDays * DAY, expected)) {
-    const ended = new Date(claims.exp * 1000).toISOString().replace('.000Z', 'Z')
-    return no('expired', `License expired at ${ended} (grace period ${claims.gracePeriodDays} days)`)
+    return no('expired', TEXTS.expired(claims.exp, claims.gracePeriodDays))
   }
   return { ok: true, claims, header: { kid } }
 }
 
-function readEnvelope(payload: JsonObject, { tenantId, now }: EnvelopeExpectation): Read {
+/** The members of a payload in the order of the reference: no signature, no time. `iat` defaults to `now`. */
+export function readEnvelope(
+  payload: JsonObject,
+  { tenantId, now }: Pick<EnvelopeExpectation, 'tenantId' | 'now'>,
+): Read<EnvelopePayload> | EnvelopeRefused {
   const { licenseId, tenantId: tenant, exp, gracePeriodDays = 0, iat = now, limits = {} } = payload
-  const bad = (member: string) => no('bad_member', `${member} is not valid`)
-  if (licenseId === undefined || licenseId === null || licenseId === '') {
-    return no('missing_member', 'licenseId is required')
-  }
+  const missing = (member: string) => no('missing_member', TEXTS.required(member))
+  const bad = (member: string) => no('bad_member', TEXTS.member(member))
+  if (isBlank(licenseId)) return missing('licenseId')
   if (typeof licenseId !== 'string' || !UUID.test(licenseId)) {
-    return no('bad_member', `licenseId is not a valid UUID: ${String(licenseId).slice(0, 100)}`)
+    return no('bad_member', TEXTS.uuid(String(licenseId).slice(0, 100)))
   }
-  if (!text(tenant)) return no('missing_member', 'tenantId is required')
+  if (isBlank(tenant)) return missing('tenantId')
+  if (!text(tenant)) return bad('tenantId')
   if (tenantId !== undefined && tenant !== tenantId) {
-    return no('wrong_audience', `License tenantId '${tenant}' does not match server tenant '${tenantId}'`)
+    return no('wrong_audience', TEXTS.tenant(tenant, tenantId))
   }
-  if (exp === undefined || exp === null || exp === 0) return no('missing_member', 'exp is required')
+  if (isBlank(exp)) return missing('exp')
   if (!seconds(exp)) return bad('exp')
-  if (!count(gracePeriodDays)) return no('bad_member', 'gracePeriodDays must be >= 0')
+  if (Number(gracePeriodDays) < 0) return no('bad_member', TEXTS.grace)
   if (!days(gracePeriodDays)) return bad('gracePeriodDays')
   if (!seconds(iat)) return bad('iat')
   if (!quotas(limits)) return bad('limits')
-  if (payload.nonce !== undefined) return no('forbidden_member', 'nonce is not a member of a license')
+  if (payload.nonce !== undefined) return no('forbidden_member', TEXTS.foreign('nonce'))
   const claims: EnvelopePayload = {
     exp,
     gracePeriodDays,
@@ -131,6 +117,10 @@ function readEnvelope(payload: JsonObject, { tenantId, now }: EnvelopeExpectatio
     claims.instanceId = instanceId
   }
   return { ok: true, claims }
+}
+
+function isBlank(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '')
 }
 
 async function verifyingKid(

@@ -1,6 +1,11 @@
 // A grant: something verified that gives rights, whatever its form. Pure; verification is trust/.
-import type { LicenseClaims, LicenseKeyPayload, LimitValues } from '../../contract/claims.ts'
-import { ENVELOPE_UNLIMITED, type EnvelopePayload } from '../../license/envelope.ts'
+import {
+  ENVELOPE_UNLIMITED,
+  type EnvelopePayload,
+  type LicenseClaims,
+  type LicenseKeyPayload,
+  type LimitValues,
+} from '../../contract/claims.ts'
 import { endOfLicenseKey, type LicenseKeyUse } from '../../license/lease.ts'
 import { leaseTerm, type StateWindow, windowOf } from '../../license/state.ts'
 import { DAY } from '../../license/times.ts'

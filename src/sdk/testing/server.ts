@@ -1,8 +1,7 @@
 // A license server inside the test's process: real signatures, and every fault that a network has. It listens nowhere;
 // its `fetch` stands in for the platform's.
 import type { Action } from '../../contract/claims.ts'
-import { LAST_SECOND } from '../../contract/claims.ts'
-import { ENVELOPE_UNLIMITED } from '../../license/envelope.ts'
+import { ENVELOPE_UNLIMITED, LAST_SECOND } from '../../contract/claims.ts'
 import type { Host } from '../host/port.ts'
 import type { LicenseOptions, TrustOptions } from '../options.ts'
 import { answer, readBody } from './answers.ts'

@@ -1,5 +1,6 @@
 // Real signatures for the test server, with keys that live as long as a test. Never a vendor's key: minting is elsewhere.
 import {
+  type EnvelopePayload,
   type JwsClaims,
   type JwsTyp,
   type KeySetKey,
@@ -9,7 +10,6 @@ import {
   SIGNATURE_ALG,
 } from '../../contract/claims.ts'
 import { encodeBase64, encodeBase64url } from '../../license/base64.ts'
-import type { EnvelopePayload } from '../../license/envelope.ts'
 import { keyThumbprint } from '../../license/trusted-keys.ts'
 
 const ED25519 = 'Ed25519'

@@ -30,6 +30,9 @@ function envelope(content: unknown, by: Pair = pair): string {
   return `${bytes.toString('base64')}.${sign(null, bytes, by.privateKey).toString('base64')}`
 }
 
+/** Padded, so that the two letters of the other alphabet alone are what is wrong. */
+const base64url = (token: string) => token.replaceAll('+', '-').replaceAll('/', '_')
+
 describe('an envelope', () => {
   test('is read with all its members', async () => {
     const full = { ...payload, tier: 'pro', features: ['oidc'], instanceId: INSTANCE }
@@ -53,6 +56,11 @@ describe('an envelope', () => {
     ['License signature verification failed', envelope(payload, makePair())],
     ['Failed to parse license payload', envelope('{"exp":')],
     ['licenseId is required', envelope({ ...payload, licenseId: undefined, tenantId: undefined })],
+    ['License token is not valid base64', base64url(envelope({ ...payload, label: '>>>???' }))],
+    ['Failed to parse license payload', envelope('[]')],
+    ['licenseId is required', envelope({ ...payload, licenseId: ' ' })],
+    ['tenantId is required', envelope({ ...payload, tenantId: ' ' })],
+    ['exp is required', envelope({ ...payload, exp: null })],
     ['licenseId is not a valid UUID: 7', envelope({ ...payload, licenseId: '7' })],
     ['tenantId is required', envelope({ ...payload, tenantId: '' })],
     [
@@ -75,6 +83,49 @@ describe('an envelope', () => {
       message: 'License expired at 2027-01-16T08:00:00Z (grace period 2 days)',
     })
     expect((await verifyEnvelope(envelope(payload), { ...expected, now: end + 1, age: 'any' })).ok).toBe(true)
+  })
+
+  test.each([
+    [0, '1970-01-01T00:00:00Z'],
+    [253_402_300_799, '9999-12-31T23:59:59Z'],
+  ])('that ended at %i says so as Instant does: %s', async (exp, at) => {
+    const now = exp + 1
+    expect(
+      await verifyEnvelope(envelope({ ...payload, exp, gracePeriodDays: 0 }), { ...expected, now }),
+    ).toEqual({
+      ok: false,
+      reason: 'expired',
+      message: `License expired at ${at} (grace period 0 days)`,
+    })
+  })
+
+  test('is refused for its first fault, in the order of the reference', async () => {
+    const now = payload.exp + 99 * DAY
+    const faults = [
+      { licenseId: undefined },
+      { licenseId: 'x' },
+      { tenantId: undefined },
+      { tenantId: 'other' },
+      { exp: undefined },
+      { gracePeriodDays: -1 },
+      {},
+    ]
+    const found: string[] = []
+    for (let i = 0; i < faults.length; i++) {
+      // This fault with all later ones; an earlier one of the same member would hide it.
+      const all = Object.assign({ ...payload }, ...faults.slice(i).reverse())
+      const result = await verifyEnvelope(envelope(all), { ...expected, now })
+      found.push(result.ok ? 'ok' : result.message)
+    }
+    expect(found).toEqual([
+      'licenseId is required',
+      'licenseId is not a valid UUID: x',
+      'tenantId is required',
+      "License tenantId 'other' does not match server tenant 'acme'",
+      'exp is required',
+      'gracePeriodDays must be >= 0',
+      'License expired at 2027-01-16T08:00:00Z (grace period 2 days)',
+    ])
   })
 
   test('of another instance, another product or another use of a key is refused', async () => {

@@ -4,6 +4,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'nod
 import type {
   DirectiveClaims,
   EntitlementTokenPayload,
+  EnvelopePayload,
   KeySetClaims,
   KeySetKey,
   KeyStatus,
@@ -11,7 +12,6 @@ import type {
   LicenseClaims,
   LicenseKeyPayload,
 } from '../../../src/contract/claims.ts'
-import type { EnvelopePayload } from '../../../src/license/envelope.ts'
 import {
   importRootKey,
   importTrustedKey,
