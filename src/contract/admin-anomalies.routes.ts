@@ -1,7 +1,6 @@
 // Path, method and schemas of the anomaly routes of the admin API.
-import { z } from 'zod'
 import { anomalyAnswer, anomalyPath, anomalyQuery, resolution } from './admin-anomalies.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -11,7 +10,7 @@ export const listAnomaliesRoute = {
   path: '/api/v1/admin/anomalies',
   summary: 'Anomalies, newest first; open ones unless asked otherwise. Role: auditor.',
   request: { query: anomalyQuery },
-  responses: { 200: json(z.array(anomalyAnswer), 'A page of anomalies.'), default: refusal },
+  responses: { 200: page(anomalyAnswer, 'A page of anomalies.'), default: refusal },
 } as const
 
 export const getAnomalyRoute = {

@@ -1,7 +1,7 @@
 // Path, method and schemas of the routes for the audit log and the events.
 import { z } from 'zod'
 import { auditEntry, auditQuery, eventAnswer, eventQuery } from './admin-audit.schema.ts'
-import { json, refusal } from './routes.ts'
+import { json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -11,7 +11,7 @@ export const listAuditRoute = {
   path: '/api/v1/admin/audit',
   summary: 'Who changed what, newest first. Role: auditor.',
   request: { query: auditQuery },
-  responses: { 200: json(z.array(auditEntry), 'A page of the audit log.'), default: refusal },
+  responses: { 200: page(auditEntry, 'A page of the audit log.'), default: refusal },
 } as const
 
 export const listEventsRoute = {

@@ -10,7 +10,7 @@ import {
   tierChange,
   tierQuery,
 } from './admin-catalog.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const productId = z.object({ id: z.string().max(64).meta({ description: 'prd_…' }) })
@@ -31,7 +31,7 @@ export const listProductsRoute = {
   path: '/api/v1/admin/products',
   summary: 'Products, newest first. Role: auditor.',
   request: { query: productQuery },
-  responses: { 200: json(z.array(productAnswer), 'A page of products.'), default: refusal },
+  responses: { 200: page(productAnswer, 'A page of products.'), default: refusal },
 } as const
 
 export const getProductRoute = {
@@ -67,7 +67,7 @@ export const listTiersRoute = {
   path: '/api/v1/admin/tiers',
   summary: 'Tiers, newest first, of one product or of all. Role: auditor.',
   request: { query: tierQuery },
-  responses: { 200: json(z.array(tierAnswer), 'A page of tiers.'), default: refusal },
+  responses: { 200: page(tierAnswer, 'A page of tiers.'), default: refusal },
 } as const
 
 export const getTierRoute = {

@@ -1,5 +1,4 @@
 // Path, method and schemas of the admin routes of API keys, license keys and static license JWTs.
-import { z } from 'zod'
 import {
   apiKeyAnswer,
   credentialPath,
@@ -16,7 +15,7 @@ import {
   staticJwtRevocation,
 } from './admin-credentials.schema.ts'
 import { licensePath } from './admin-licenses.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -35,7 +34,7 @@ export const listApiKeysRoute = {
   path: '/api/v1/admin/api-keys',
   summary: 'API keys, newest first. Role: auditor.',
   request: { query: credentialQuery },
-  responses: { 200: json(z.array(apiKeyAnswer), 'A page of API keys.'), default: refusal },
+  responses: { 200: page(apiKeyAnswer, 'A page of API keys.'), default: refusal },
 } as const
 
 export const revokeApiKeyRoute = {
@@ -62,7 +61,7 @@ export const listLicenseKeysRoute = {
   path: '/api/v1/admin/license-keys',
   summary: 'License keys, newest first. Role: auditor.',
   request: { query: credentialQuery },
-  responses: { 200: json(z.array(licenseKeyAnswer), 'A page of license keys.'), default: refusal },
+  responses: { 200: page(licenseKeyAnswer, 'A page of license keys.'), default: refusal },
 } as const
 
 export const revokeLicenseKeyRoute = {
@@ -89,7 +88,7 @@ export const listStaticJwtsRoute = {
   path: '/api/v1/admin/static-jwts',
   summary: 'License JWTs that were handed out, newest first. Role: auditor.',
   request: { query: credentialQuery },
-  responses: { 200: json(z.array(staticJwtAnswer), 'A page of license JWTs.'), default: refusal },
+  responses: { 200: page(staticJwtAnswer, 'A page of license JWTs.'), default: refusal },
 } as const
 
 export const revokeStaticJwtRoute = {

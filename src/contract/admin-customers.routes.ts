@@ -1,7 +1,7 @@
 // Path, method and schemas of the customers' admin routes.
 import { z } from 'zod'
 import { customerAnswer, customerChange, customerQuery, newCustomer } from './admin-customers.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const customerId = z.object({ id: z.string().max(64).meta({ description: 'cus_…' }) })
@@ -21,7 +21,7 @@ export const listCustomersRoute = {
   path: '/api/v1/admin/customers',
   summary: 'Customers, newest first, all or those with a text in them. Role: auditor.',
   request: { query: customerQuery },
-  responses: { 200: json(z.array(customerAnswer), 'A page of customers.'), default: refusal },
+  responses: { 200: page(customerAnswer, 'A page of customers.'), default: refusal },
 } as const
 
 export const getCustomerRoute = {

@@ -1,13 +1,13 @@
 // Path, method and schemas of the instance routes of the admin API.
-import { z } from 'zod'
 import {
   actionOrder,
+  deletionQuery,
   instanceAnswer,
   instancePath,
   instanceQuery,
   seatPath,
 } from './admin-instances.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const changed = { 200: json(instanceAnswer, 'The instance as it is now.'), default: refusal }
@@ -18,7 +18,7 @@ export const listInstancesRoute = {
   path: '/api/v1/admin/instances',
   summary: 'Instances, newest first. Role: auditor.',
   request: { query: instanceQuery },
-  responses: { 200: json(z.array(instanceAnswer), 'A page of instances.'), default: refusal },
+  responses: { 200: page(instanceAnswer, 'A page of instances.'), default: refusal },
 } as const
 
 export const getInstanceRoute = {
@@ -55,4 +55,22 @@ export const releaseSeatRoute = {
   summary: 'End the seat that the instance holds of a license. Role: operator.',
   request: { params: seatPath },
   responses: changed,
+} as const
+
+export const liftTombstoneRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/instances/{id}/seats/{license_id}/lift',
+  summary: 'Let the instance take the seat again that an admin ended. Role: operator.',
+  request: { params: seatPath },
+  responses: changed,
+} as const
+
+export const deleteInstanceRoute = {
+  ...common,
+  method: 'delete',
+  path: '/api/v1/admin/instances/{id}',
+  summary: 'Delete an instance with all its data; it may register again as unknown. Role: operator.',
+  request: { params: instancePath, query: deletionQuery },
+  responses: { 204: { description: 'It is gone.' }, default: refusal },
 } as const

@@ -1,7 +1,7 @@
 // Instances of the admin API in zod.
 import { z } from 'zod'
-import { idOf, pathId, queryFlag, queryText, reason } from './admin-fields.schema.ts'
-import { PROOFS } from './catalog.ts'
+import { idOf, instant, pathId, queryFlag, queryText, reason } from './admin-fields.schema.ts'
+import { PROOFS, SEAT_ENDED_BY } from './catalog.ts'
 import { ACTIONS } from './claims.ts'
 import { pageQuery } from './paging.schema.ts'
 import { catalogCode } from './rights.schema.ts'
@@ -15,6 +15,31 @@ export const actionOrder = z
     reason: reason.optional().meta({ description: 'Told to the instance.' }),
   })
   .meta({ id: 'ActionOrder' })
+
+const seat = z
+  .object({
+    license_id: idOf('lic'),
+    held: z.boolean().meta({ description: 'Not ended, and its last lease, grace included, still runs.' }),
+    activated_at: z.string(),
+    lease_ends_at: z.string().meta({ description: 'End of its last lease, grace included.' }),
+    ended_at: z.string().nullable(),
+    ended_by: z.enum(SEAT_ENDED_BY).nullable(),
+    tombstone: z.boolean().meta({
+      description: 'An admin ended it: a validate does not take it again, until an admin lifts this.',
+    }),
+  })
+  .meta({
+    id: 'Seat',
+    example: {
+      license_id: 'lic_019b76daa80070008000000000000001',
+      held: false,
+      activated_at: '2026-11-01T08:00:00Z',
+      lease_ends_at: '2026-12-22T08:00:00Z',
+      ended_at: '2026-11-22T09:30:00Z',
+      ended_by: 'admin',
+      tombstone: true,
+    },
+  })
 
 export const instanceAnswer = z
   .object({
@@ -31,6 +56,7 @@ export const instanceAnswer = z
       description: 'What it is granted: the highest of its seats, else the lowest tier; null while killed.',
     }),
     licenses: z.array(idOf('lic')).meta({ description: 'Those under which it holds a seat.' }),
+    seats: z.array(seat).meta({ description: 'Those it holds, and those it held; newest first.' }),
     has_valid_entitlement: z.boolean().nullable(),
     entitlement_mismatch_at: z.string().nullable().meta({
       description: 'When it last reported an entitlement token that was not the last one issued to it.',
@@ -55,14 +81,30 @@ export const instanceAnswer = z
   })
   .meta({ id: 'Instance' })
 
-export const instanceQuery = z.strictObject({
-  ...pageQuery,
+const filterMembers = {
   product: catalogCode.optional(),
   license: idOf('lic').optional().meta({ description: 'Instances that hold a seat of it.' }),
+  tier: catalogCode.optional().meta({ description: 'Granted now; killed instances have none.' }),
+  version: queryText(100).optional().meta({ description: 'As reported, letter by letter.' }),
   action: z.enum(ACTIONS).optional(),
   instance_id: queryText(255).optional().meta({ description: 'The whole instance id, letter by letter.' }),
   text: queryText(255).optional().meta({ description: 'Part of the instance id or of the host name.' }),
+  proof: z.enum(PROOFS).optional().meta({ description: 'How what it last said was proven.' }),
+  last_seen_after: instant.optional().meta({ description: 'Heard at this time or later.' }),
+  last_seen_before: instant.optional().meta({ description: 'Not heard since before this time.' }),
+}
+
+export const instanceQuery = z.strictObject({
+  ...pageQuery,
+  ...filterMembers,
   stale: queryFlag.optional(),
+  verified: queryFlag.optional(),
+})
+
+export const deletionQuery = z.strictObject({
+  confirm: z.literal('killed').optional().meta({
+    description: 'Needed for a killed instance: deleted, it may come back without the kill.',
+  }),
 })
 
 export const instancePath = z.object({ id: pathId('ins') })
@@ -71,3 +113,4 @@ export const seatPath = z.object({ id: pathId('ins'), license_id: pathId('lic') 
 export type ActionOrder = z.infer<typeof actionOrder>
 export type InstanceAnswer = z.infer<typeof instanceAnswer>
 export type InstanceQuery = z.infer<typeof instanceQuery>
+export type InstanceFilter = Omit<InstanceQuery, 'limit' | 'after'>

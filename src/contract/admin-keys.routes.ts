@@ -1,7 +1,7 @@
 // Path, method and schemas of the routes for admin keys.
 import { z } from 'zod'
 import { adminKeyAnswer, adminKeyQuery, createdAdminKey, newAdminKey } from './admin-keys.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -20,7 +20,7 @@ export const listAdminKeysRoute = {
   path: '/api/v1/admin/admin-keys',
   summary: 'Admin keys, newest first. Role: owner.',
   request: { query: adminKeyQuery },
-  responses: { 200: json(z.array(adminKeyAnswer), 'A page of admin keys.'), default: refusal },
+  responses: { 200: page(adminKeyAnswer, 'A page of admin keys.'), default: refusal },
 } as const
 
 export const revokeAdminKeyRoute = {

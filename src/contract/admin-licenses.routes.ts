@@ -1,5 +1,4 @@
 // Path, method and schemas of the license routes of the admin API.
-import { z } from 'zod'
 import {
   licenseAnswer,
   licenseChange,
@@ -10,7 +9,7 @@ import {
   renewal,
   statusChange,
 } from './admin-licenses.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const changed = { 200: json(licenseAnswer, 'The license as it is now.'), default: refusal }
@@ -30,7 +29,7 @@ export const listLicensesRoute = {
   path: '/api/v1/admin/licenses',
   summary: 'Licenses, newest first. Role: auditor.',
   request: { query: licenseQuery },
-  responses: { 200: json(z.array(licenseAnswer), 'A page of licenses.'), default: refusal },
+  responses: { 200: page(licenseAnswer, 'A page of licenses.'), default: refusal },
 } as const
 
 export const getLicenseRoute = {

@@ -11,7 +11,7 @@ import {
   signingKeyAnswer,
   signingKeyQuery,
 } from './admin-signing.schema.ts'
-import { body, json, refusal } from './routes.ts'
+import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -21,7 +21,7 @@ export const listSigningKeysRoute = {
   path: '/api/v1/admin/signing-keys',
   summary: 'Signing keys, newest first; public halves only. Role: auditor.',
   request: { query: signingKeyQuery },
-  responses: { 200: json(z.array(signingKeyAnswer), 'A page of signing keys.'), default: refusal },
+  responses: { 200: page(signingKeyAnswer, 'A page of signing keys.'), default: refusal },
 } as const
 
 export const rotateSigningKeyRoute = {

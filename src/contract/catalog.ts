@@ -31,7 +31,8 @@ export const REPORT_KINDS = ['heartbeat', 'refresh', 'telemetry'] as const
 export type ReportKind = (typeof REPORT_KINDS)[number]
 
 export type CredentialSource = 'api_key' | 'license_key' | 'static_jwt'
-export type SeatEndedBy = 'instance' | 'admin' | 'expiry'
+export const SEAT_ENDED_BY = ['instance', 'admin', 'expiry'] as const
+export type SeatEndedBy = (typeof SEAT_ENDED_BY)[number]
 
 export const ROLES = ['owner', 'operator', 'support', 'auditor'] as const
 export type Role = (typeof ROLES)[number]

@@ -23,6 +23,20 @@ export const json = <T extends z.ZodType>(schema: T, description: string) =>
 export const body = <T extends z.ZodType>(schema: T, required = true) =>
   ({ required, content: { 'application/json': { schema } } }) as const
 
+/** A page of a list: a plain array, and where the next page is. */
+export const page = <T extends z.ZodType>(items: T, description: string) =>
+  ({
+    description,
+    headers: {
+      Link: {
+        description: '`<…>; rel="next"` (RFC 8288): the next page. Absent on the last.',
+        schema: { type: 'string' as const },
+        example: '</api/v1/admin/instances?limit=50&after=WyIxNzk1MzEyMDI4OTkyIl0>; rel="next"',
+      },
+    },
+    content: { 'application/json': { schema: z.array(items) } },
+  }) as const
+
 export const refusal = {
   description: 'A refusal that explains itself.',
   content: { 'application/problem+json': { schema: problem } },

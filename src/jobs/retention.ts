@@ -1,5 +1,5 @@
-// Deletes what has been kept long enough: audit entries, events, and the streams of boots long gone. Reports leave
-// with their partitions.
+// Deletes what has been kept long enough: audit entries, events, the streams of boots long gone, and the seats of
+// deleted instances whose leases are over. Reports leave with their partitions.
 import { type SQL, sql } from 'drizzle-orm'
 import type { Ctx } from '../domain/context.ts'
 import { addDays, addSeconds } from '../platform/time.ts'
@@ -42,13 +42,14 @@ export async function deleteExpired(
     'report_streams',
     sql`updated_at < ${before(addDays(now, -STREAM_DAYS))}`,
   )
-  return audit + events + streams > 0 ? { audit, events, streams } : null
+  const seats = await deleteBatches(ctx, signal, 'forgotten_seats', sql`lease_ends_at < ${before(now)}`)
+  return audit + events + streams + seats > 0 ? { audit, events, streams, seats } : null
 }
 
 async function deleteBatches(
   { db }: Ctx,
   signal: AbortSignal,
-  table: 'audit_log' | 'events' | 'report_streams',
+  table: 'audit_log' | 'events' | 'report_streams' | 'forgotten_seats',
   condition: SQL,
 ): Promise<number> {
   const name = sql.identifier(table)

@@ -333,7 +333,12 @@ describe('the list of jobs', () => {
       insert into report_streams (instance_key, boot_id, last_seq, seen, counters, updated_at)
       values (gen_random_uuid(), gen_random_uuid(), 1, '{}', '{}', ${old}),
         (gen_random_uuid(), gen_random_uuid(), 1, '{}', '{}', ${fresh})`)
+    await db.execute(sql`
+      insert into forgotten_seats (instance_key, license_id, seat_id, lease_ends_at)
+      values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), ${old}),
+        (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '2030-01-01T00:00:00Z')`)
     await round(jobs().filter(({ name }) => name === 'retention'))
+    expect(await db.execute(sql`select 1 from forgotten_seats`)).toHaveLength(1)
     expect(await db.execute(sql`select at from audit_log`)).toHaveLength(1)
     expect((await db.execute(sql`select number::int from events`)).map((row) => row.number)).toEqual([2])
     expect(await db.execute(sql`select 1 from report_streams`)).toHaveLength(1)

@@ -63,6 +63,10 @@ export const activations = pgTable(
     leaseEndsAt: instant('lease_ends_at').notNull(),
     endedAt: instant('ended_at'),
     endedBy: text('ended_by').$type<SeatEndedBy>(),
+    /** When the last lease under this seat was signed: tells which key signed it. Null for leases of older servers. */
+    leaseIssuedAt: instant('lease_issued_at'),
+    /** When an admin let the instance take the seat again by itself, after having ended it. */
+    tombstoneLiftedAt: instant('tombstone_lifted_at'),
   },
   (t) => [
     primaryKey({ name: 'activations_pk', columns: [t.instanceKey, t.licenseId] }),
@@ -74,5 +78,23 @@ export const activations = pgTable(
     check('activations_ended_together', sql`(${t.endedAt} is null) = (${t.endedBy} is null)`),
     index('activations_live_seats_idx').on(t.licenseId, t.leaseEndsAt).where(sql`${t.endedAt} is null`),
     index('activations_churn_idx').on(t.licenseId, t.firstActivatedAt),
+  ],
+)
+
+/**
+ * Seats whose instance was deleted, for as long as a lease of theirs could still be shown: without them a license JWT
+ * of the deleted instance would pass for one that a restored database has lost (T12).
+ */
+export const forgottenSeats = pgTable(
+  'forgotten_seats',
+  {
+    instanceKey: uuid('instance_key').notNull(),
+    licenseId: uuid('license_id').notNull(),
+    seatId: uuid('seat_id').notNull(),
+    leaseEndsAt: instant('lease_ends_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'forgotten_seats_pk', columns: [t.instanceKey, t.licenseId] }),
+    index('forgotten_seats_lease_idx').on(t.leaseEndsAt),
   ],
 )

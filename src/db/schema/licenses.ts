@@ -87,6 +87,7 @@ export const licenseKeys = pgTable(
     revokedAt: instant('revoked_at'),
     endSessions: boolean('end_sessions').notNull(),
     createdAt: instant('created_at').notNull(),
+    replacedBy: uuid('replaced_by'),
   },
   (t) => [unique('license_keys_hash_unique').on(t.hash), index('license_keys_license_idx').on(t.licenseId)],
 )
@@ -105,6 +106,7 @@ export const apiKeys = pgTable(
     revokedAt: instant('revoked_at'),
     endSessions: boolean('end_sessions').notNull(),
     createdAt: instant('created_at').notNull(),
+    replacedBy: uuid('replaced_by'),
   },
   (t) => [unique('api_keys_hash_unique').on(t.hash), index('api_keys_license_idx').on(t.licenseId)],
 )

@@ -1,8 +1,8 @@
 // Seats, exact under concurrency: whoever takes one holds the license's row while counting (T10).
 import { and, eq, sql } from 'drizzle-orm'
 import type { CredentialSource } from '../../contract/catalog.ts'
-import type { Transaction } from '../../db/client.ts'
-import { activations } from '../../db/schema/index.ts'
+import type { Executor, Transaction } from '../../db/client.ts'
+import { activations, forgottenSeats } from '../../db/schema/index.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
 
 const CHURN_DAYS = 30
@@ -59,6 +59,7 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
       .set({
         credentialSource: request.credential.source,
         credentialId: request.credential.id,
+        leaseIssuedAt: now,
         leaseEndsAt: sql`greatest(${activations.leaseEndsAt}, ${request.leaseEndsAt.toISOString()}::timestamptz)`,
       })
       .where(pair(instanceKey, license.id))
@@ -69,8 +70,11 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
   if (mode.kind === 'keep' && !lost && (own?.endedAt || own?.id !== mode.seatId)) {
     return { ok: false, reason: 'seat_ended' }
   }
+  if (mode.kind === 'keep' && !own && (await isForgotten(tx, instanceKey, license.id, mode.seatId))) {
+    return { ok: false, reason: 'seat_ended' }
+  }
   if (mode.kind === 'hold') return { ok: false, reason: 'key_retired' }
-  if (mode.kind === 'retake' && own?.endedBy === 'admin') return { ok: false, reason: 'seat_ended' }
+  if (mode.kind === 'retake' && own && isTombstone(own)) return { ok: false, reason: 'seat_ended' }
   const full = lost ? null : await refuseWhenFull(tx, request, own !== null)
   if (full) return full
   const id = mode.kind === 'keep' ? mode.seatId : request.newId
@@ -80,8 +84,10 @@ export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<
     credentialId: request.credential.id,
     activatedAt: now,
     leaseEndsAt: request.leaseEndsAt,
+    leaseIssuedAt: now,
     endedAt: null,
     endedBy: null,
+    tombstoneLiftedAt: null,
   }
   await tx
     .insert(activations)
@@ -123,6 +129,25 @@ export async function findSeat(
 ): Promise<Seat | null> {
   const [own] = await tx.select().from(activations).where(pair(instanceKey, licenseId))
   return own ?? null
+}
+
+/** An admin ended the seat: the instance does not take it back by itself until the admin lets it. */
+export function isTombstone(seat: Pick<Seat, 'endedBy' | 'tombstoneLiftedAt'>): boolean {
+  return seat.endedBy === 'admin' && seat.tombstoneLiftedAt === null
+}
+
+/** Whether the seat ended because an admin deleted its instance: it is not learned again from a license JWT (T8). */
+export async function isForgotten(
+  db: Executor,
+  instanceKey: string,
+  licenseId: string,
+  seatId: string,
+): Promise<boolean> {
+  const [found] = await db
+    .select({ seatId: forgottenSeats.seatId })
+    .from(forgottenSeats)
+    .where(and(eq(forgottenSeats.instanceKey, instanceKey), eq(forgottenSeats.licenseId, licenseId)))
+  return found !== undefined && seatId <= found.seatId
 }
 
 /** A seat is held until it was ended or its last lease, grace included, has run out. */

@@ -1,7 +1,9 @@
 // Instances over HTTP, for admins.
 import { createRoute } from '@hono/zod-openapi'
 import {
+  deleteInstanceRoute,
   getInstanceRoute,
+  liftTombstoneRoute,
   listInstancesRoute,
   releaseSeatRoute,
   resetTokenRoute,
@@ -9,7 +11,9 @@ import {
 } from '../../contract/admin-instances.routes.ts'
 import { linkNext } from '../paging.ts'
 import type { Context, Router } from '../routing.ts'
+import { deleteInstance } from './delete-instance.ts'
 import type { InstanceView } from './instance-view.ts'
+import { liftTombstone } from './lift-tombstone.ts'
 import { getInstance, listInstances } from './list-instances.ts'
 import { presentInstance } from './present-instance.ts'
 import { releaseSeat } from './release-seat.ts'
@@ -38,6 +42,14 @@ export function mountInstanceAdminRoutes(app: Router): void {
   app.openapi(createRoute(releaseSeatRoute), async (c) => {
     const { id, license_id } = c.req.valid('param')
     return c.json(shown(c, await releaseSeat(c.get('ctx'), id, license_id)), 200)
+  })
+  app.openapi(createRoute(liftTombstoneRoute), async (c) => {
+    const { id, license_id } = c.req.valid('param')
+    return c.json(shown(c, await liftTombstone(c.get('ctx'), id, license_id)), 200)
+  })
+  app.openapi(createRoute(deleteInstanceRoute), async (c) => {
+    await deleteInstance(c.get('ctx'), c.req.valid('param').id, c.req.valid('query'))
+    return c.body(null, 204)
   })
 }
 

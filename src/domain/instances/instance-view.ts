@@ -1,33 +1,53 @@
-// An instance as an admin sees it: its own row, the seats that it holds now and what they grant it.
+// An instance as an admin sees it: its own row, the seats that it holds or held, and what they grant it.
 import { eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
+import type { SeatEndedBy } from '../../contract/catalog.ts'
 import type { Executor } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { notFound } from '../catalog/find-catalog.ts'
 
 export type InstanceView = Awaited<ReturnType<typeof viewInstances>>[number]
 
+/** A seat as JSON of the database: times are unix milliseconds. */
+export interface SeatView {
+  licenseId: string
+  activatedAt: number
+  leaseEndsAt: number
+  endedAt: number | null
+  endedBy: SeatEndedBy | null
+  tombstone: boolean
+}
+
 /** A seat of the instance that is held at `now`; `a` names the activation. */
 export const liveSeat = (now: Date): SQL => sql`(
   a.instance_key = ${instances.instanceKey} and a.ended_at is null
   and a.lease_ends_at > ${now.toISOString()}::timestamptz)`
 
+const lowestTier = sql`(
+  select t.code from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`
+
+/** The code of the tier that the instance is granted: of its highest seat, else the lowest; null while killed. */
+export const grantedTier = (now: Date): SQL<string | null> => sql<string | null>`case ${instances.action}
+  when 'kill' then null
+  when 'downgrade' then ${lowestTier}
+  else coalesce((
+    select t.code from activations a join licenses l on l.id = a.license_id join tiers t on t.id = l.tier_id
+    where ${liveSeat(now)} order by t.rank desc limit 1), ${lowestTier}) end`
+
+const milliseconds = (column: string): SQL => sql.raw(`(extract(epoch from a.${column}) * 1000)::bigint`)
+
+const seats = sql<SeatView[]>`(
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'licenseId', a.license_id, 'activatedAt', ${milliseconds('activated_at')},
+    'leaseEndsAt', ${milliseconds('lease_ends_at')}, 'endedAt', ${milliseconds('ended_at')},
+    'endedBy', a.ended_by, 'tombstone', a.ended_by is not distinct from 'admin' and a.tombstone_lifted_at is null)
+    order by a.activated_at desc, a.license_id), '[]')
+  from activations a where a.instance_key = ${instances.instanceKey})`
+
 /** The instances that meet the condition, newest first. */
 export function viewInstances(db: Executor, where: SQL | undefined, now: Date, most: number) {
   const { lineage: _lineage, tokenHash: _tokenHash, ...columns } = getTableColumns(instances)
   return db
-    .select({
-      ...columns,
-      productCode: products.code,
-      licenseIds: sql<string[]>`(
-        select coalesce(jsonb_agg(a.license_id order by a.activated_at desc, a.license_id), '[]')
-        from activations a where ${liveSeat(now)})`,
-      grantedTier: sql<string | null>`case ${instances.action}
-        when 'kill' then null
-        when 'downgrade' then ${lowestTier}
-        else coalesce((
-          select t.code from activations a join licenses l on l.id = a.license_id join tiers t on t.id = l.tier_id
-          where ${liveSeat(now)} order by t.rank desc limit 1), ${lowestTier}) end`,
-    })
+    .select({ ...columns, productCode: products.code, seats, grantedTier: grantedTier(now) })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
     .where(where)
@@ -40,6 +60,3 @@ export async function viewInstance(db: Executor, key: string, now: Date): Promis
   const [found] = await viewInstances(db, eq(instances.instanceKey, key), now, 1)
   return found ?? notFound('instance')
 }
-
-const lowestTier = sql`(
-  select t.code from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`

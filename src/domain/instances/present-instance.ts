@@ -1,10 +1,27 @@
 // Instances as the admin API shows them. The token's hash and the refresh chain stay inside.
 import type { InstanceAnswer } from '../../contract/admin-instances.schema.ts'
 import { publicId } from '../../platform/ids.ts'
-import { addSeconds, rfc3339 } from '../../platform/time.ts'
-import type { InstanceView } from './instance-view.ts'
+import { addSeconds, fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
+import type { InstanceView, SeatView } from './instance-view.ts'
 
 const time = (date: Date | null): string | null => (date === null ? null : rfc3339(date))
+
+const isHeld = (seat: SeatView, now: Date): boolean =>
+  seat.endedAt === null && seat.leaseEndsAt > now.getTime()
+
+const fromMilliseconds = (at: number): string => rfc3339(fromUnixSeconds(at / 1000))
+
+function presentSeat(seat: SeatView, now: Date): InstanceAnswer['seats'][number] {
+  return {
+    license_id: publicId('lic', seat.licenseId),
+    held: isHeld(seat, now),
+    activated_at: fromMilliseconds(seat.activatedAt),
+    lease_ends_at: fromMilliseconds(seat.leaseEndsAt),
+    ended_at: seat.endedAt === null ? null : fromMilliseconds(seat.endedAt),
+    ended_by: seat.endedBy,
+    tombstone: seat.tombstone,
+  }
+}
 
 /** `staleAfter` in seconds: silent for so long, and not deactivated, is stale. */
 export function presentInstance(row: InstanceView, staleAfter: number, now: Date): InstanceAnswer {
@@ -19,7 +36,10 @@ export function presentInstance(row: InstanceView, staleAfter: number, now: Date
     fingerprint: row.fingerprint,
     reported_tier: row.reportedTier,
     tier: row.grantedTier,
-    licenses: row.licenseIds.map((id) => publicId('lic', id)),
+    licenses: row.seats
+      .filter((seat) => isHeld(seat, now))
+      .map(({ licenseId }) => publicId('lic', licenseId)),
+    seats: row.seats.map((seat) => presentSeat(seat, now)),
     has_valid_entitlement: row.hasValidEntitlement,
     entitlement_mismatch_at: time(row.entitlementMismatchAt),
     action: {

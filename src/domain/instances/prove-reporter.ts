@@ -3,6 +3,7 @@ import { and, eq } from 'drizzle-orm'
 import type { InstanceAuth, Proof } from '../../contract/catalog.ts'
 import { activations, instances, products } from '../../db/schema/index.ts'
 import { instanceKey } from '../../platform/ids.ts'
+import { isForgotten } from '../activation/claim-seat.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import type { Bearer } from '../routing.ts'
 import { credentialNamed, readCredential } from '../tokens/find-session-credential.ts'
@@ -68,7 +69,8 @@ async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<
   // A seat that is not on record belongs to a database restored from before it: the signed word counts (T12).
   const known = seat !== undefined && seatId !== null && seatId <= seat.id
   const seatEnded = known && (seat.endedAt !== null || seat.id !== seatId)
-  if (seatEnded || credential?.ended) {
+  const forgotten = !seat && seatId !== null && (await isForgotten(ctx.db, key, licenseId, seatId))
+  if (seatEnded || forgotten || credential?.ended) {
     throw new Refusal('session_ended', 'The session of this license JWT was ended.', {
       fix: 'Activate again, or exchange the API key again.',
     })

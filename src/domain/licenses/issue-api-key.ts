@@ -32,6 +32,7 @@ export async function issueApiKey(ctx: Ctx, input: NewApiKey): Promise<{ row: Ap
     revokedAt: null,
     endSessions: false,
     createdAt: now,
+    replacedBy: null,
   }
   if (row.expiresAt !== null && row.expiresAt <= now) throw inThePast()
   await transaction(ctx.db, async (tx) => {

@@ -62,7 +62,12 @@ async function recordBatch(tx: Transaction, ctx: Ctx, reports: readonly Report[]
     return { instanceKey: key, productId: product.id, instanceId, actionSeq: now.getTime() }
   })
   await insertUnknown(tx, unknown, now)
-  const rows = await lockInstances(tx, keys)
+  let rows = await lockInstances(tx, keys)
+  if (rows.size < keys.length) {
+    // Deleted by an admin between the two statements: unknown once more.
+    await insertUnknown(tx, unknown, now)
+    rows = await lockInstances(tx, keys)
+  }
   const held = Map.groupBy(await readHeldLicenses(tx, keys, now), (license) => license.instanceKey)
   const bootIds = new Set(reports.map((report) => streamPosition(report)?.bootId ?? bootOf(report)))
   const streams = await readStreams(tx, keys, [...bootIds])

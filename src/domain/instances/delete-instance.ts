@@ -1,0 +1,92 @@
+// Deletes an instance with all that was stored of it. The audit log keeps that it was there, and when it went.
+import { eq, sql } from 'drizzle-orm'
+import type { Transaction } from '../../db/client.ts'
+import { instances, products } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import { recordChange } from '../audit/record-change.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, Refusal, requireRole } from '../context.ts'
+
+/**
+ * The instance may come back as one that nobody knows: with no action, no token, no tombstone, and on no session of
+ * before. A killed instance would come back alive, so its deletion has to say that it is meant. Sums over the whole
+ * fleet, which name no instance, stay. @throws Refusal `not_found`, `confirmation_required` while it is killed.
+ */
+export async function deleteInstance(
+  ctx: Ctx,
+  id: string,
+  { confirm }: { confirm?: 'killed' | undefined },
+): Promise<void> {
+  requireRole(ctx, 'operator')
+  const key = uuidOf('ins', id, 'instance')
+  await transaction(ctx.db, async (tx) => {
+    const [row] = await tx
+      .select({
+        instanceId: instances.instanceId,
+        productId: instances.productId,
+        product: products.code,
+        action: instances.action,
+        firstSeenAt: instances.firstSeenAt,
+      })
+      .from(instances)
+      .innerJoin(products, eq(products.id, instances.productId))
+      .where(eq(instances.instanceKey, key))
+      .for('update', { of: instances })
+    if (!row) return notFound('instance')
+    if (row.action === 'kill' && confirm !== 'killed') throw isKilled()
+    const deleted = await deleteRows(tx, key, ctx.clock.now())
+    await recordChange(tx, ctx, {
+      action: 'instance.delete',
+      subject: id,
+      event: 'instance.changed',
+      details: {
+        product: row.product,
+        instance_id: row.instanceId,
+        action: row.action,
+        first_seen_at: rfc3339(row.firstSeenAt),
+        deleted,
+      },
+      scope: { productId: row.productId, instanceKey: key },
+    })
+  })
+}
+
+/**
+ * One statement; every table is found by the head of its primary key. A seat whose lease could still be shown leaves
+ * its number behind, so that no license JWT of before is taken for one that a restored database has lost (T8, T12).
+ */
+async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Record<string, number>> {
+  const [counts] = await tx.execute<Record<string, number>>(sql`
+    with activation as (
+      delete from activations where instance_key = ${key}::uuid returning license_id, id, lease_ends_at
+    ), forgotten as (
+      insert into forgotten_seats as known (instance_key, license_id, seat_id, lease_ends_at)
+      select ${key}::uuid, license_id, id, lease_ends_at from activation
+      where lease_ends_at > ${now.toISOString()}::timestamptz
+      on conflict (instance_key, license_id) do update set
+        seat_id = excluded.seat_id, lease_ends_at = greatest(known.lease_ends_at, excluded.lease_ends_at)
+    ), report as (
+      delete from reports where instance_key = ${key}::uuid returning 1
+    ), stream as (
+      delete from report_streams where instance_key = ${key}::uuid returning 1
+    ), anomaly as (
+      delete from anomalies where instance_key = ${key}::uuid returning 1
+    ), binding as (
+      update static_jwts set bound_instance_key = null where bound_instance_key = ${key}::uuid returning 1
+    ), instance as (
+      delete from instances where instance_key = ${key}::uuid
+    )
+    select (select count(*)::int from activation) as activations, (select count(*)::int from report) as reports,
+      (select count(*)::int from stream) as report_streams, (select count(*)::int from anomaly) as anomalies,
+      (select count(*)::int from binding) as jwt_bindings`)
+  return { ...counts }
+}
+
+const isKilled = () =>
+  new Refusal('confirmation_required', 'The instance is killed: deleting it would lift the kill.', {
+    facts: { reason: 'instance_killed', action: 'kill' },
+    fix:
+      'Deleted, it may register again as an unknown instance, with no action set. Keep it, or repeat with ' +
+      '?confirm=killed; to keep its customer out, suspend the license too.',
+  })
