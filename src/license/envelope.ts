@@ -5,7 +5,7 @@ import { decodeBase64 } from './base64.ts'
 import { MAX_TOKEN_LENGTH } from './compact-jws.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import { checkKey } from './key-choice.ts'
-import { days, longText, quotas, seconds, text, texts } from './members.ts'
+import { days, longText, seconds, text, texts, wholeNumbers } from './members.ts'
 import { ENVELOPE_REFUSALS as TEXTS } from './messages.ts'
 import { DAY, isThrough } from './times.ts'
 import { checkSignature, type TrustedKeys } from './trusted-keys.ts'
@@ -89,7 +89,7 @@ export function readEnvelope(
   if (Number(gracePeriodDays) < 0) return no('bad_member', TEXTS.grace)
   if (!days(gracePeriodDays)) return bad('gracePeriodDays')
   if (!seconds(iat)) return bad('iat')
-  if (!quotas(limits)) return bad('limits')
+  if (!wholeNumbers(limits)) return bad('limits')
   if (payload.nonce !== undefined) return no('forbidden_member', TEXTS.foreign('nonce'))
   const claims: EnvelopePayload = {
     exp,

@@ -96,7 +96,7 @@ export function texts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every(text)
 }
 
-const LIMIT_NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
+export const LIMIT_NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
 
 function limitValues(least: number): Check<LimitValues> {
   return (value): value is LimitValues =>
@@ -110,3 +110,5 @@ function limitValues(least: number): Check<LimitValues> {
 export const limits = limitValues(-1)
 /** The `quotas` claim: unlimited is left out, so −1 is no quota. */
 export const quotas = limitValues(0)
+/** The limits of an envelope: any whole number, however little it allows. */
+export const wholeNumbers = limitValues(Number.MIN_SAFE_INTEGER)

@@ -1,11 +1,6 @@
 // A grant: something verified that gives rights, whatever its form. Pure; verification is trust/.
-import {
-  ENVELOPE_UNLIMITED,
-  type EnvelopePayload,
-  type LicenseClaims,
-  type LicenseKeyPayload,
-  type LimitValues,
-} from '../../contract/claims.ts'
+import type { EnvelopePayload, LicenseClaims, LicenseKeyPayload, LimitValues } from '../../contract/claims.ts'
+import { capsOfEnvelope } from '../../license/effective-limits.ts'
 import { endOfLicenseKey, type LicenseKeyUse } from '../../license/lease.ts'
 import { leaseTerm, type StateWindow, windowOf } from '../../license/state.ts'
 import { DAY } from '../../license/times.ts'
@@ -115,12 +110,7 @@ export function envelopeGrant(token: string, kid: string, claims: EnvelopePayloa
     window: windowOf({ exp: claims.exp, graceDays: claims.gracePeriodDays }),
     tier: claims.tier ?? tier,
     features: claims.features ?? [],
-    limits: Object.fromEntries(
-      Object.entries(claims.limits).map(([name, limit]) => [
-        name,
-        limit === ENVELOPE_UNLIMITED ? Number.POSITIVE_INFINITY : limit,
-      ]),
-    ),
+    limits: capsOfEnvelope(claims.limits),
     unnamed: 'default',
     leaseExp: null,
     licenseExp: claims.exp,

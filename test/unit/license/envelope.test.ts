@@ -1,5 +1,6 @@
 import { sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { capsOfEnvelope } from '../../../src/license/effective-limits.ts'
 import { type EnvelopeExpectation, verifyEnvelope } from '../../../src/license/envelope.ts'
 import { trustKeys } from '../../../src/license/trusted-keys.ts'
 import { INSTANCE, makePair, NOW, type Pair, PRODUCT, trust } from './fixtures.ts'
@@ -69,7 +70,8 @@ describe('an envelope', () => {
     ],
     ['exp is required', envelope({ ...payload, exp: undefined, gracePeriodDays: -1 })],
     ['gracePeriodDays must be >= 0', envelope({ ...payload, gracePeriodDays: -1 })],
-    ['limits is not valid', envelope({ ...payload, limits: { max_agents: -1 } })],
+    ['limits is not valid', envelope({ ...payload, limits: { max_agents: 1.5 } })],
+    ['limits is not valid', envelope({ ...payload, limits: { max_agents: '7' } })],
   ])('is refused with "%s"', async (message, token) => {
     expect(await verifyEnvelope(token, expected)).toMatchObject({ ok: false, message })
   })
@@ -97,6 +99,12 @@ describe('an envelope', () => {
       reason: 'expired',
       message: `License expired at ${at} (grace period 0 days)`,
     })
+  })
+
+  test('may carry −1, as a vendor writes it who takes it for unlimited: it is read, and allows nothing', async () => {
+    const read = await verifyEnvelope(envelope({ ...payload, limits: { max_agents: -1 } }), expected)
+    expect(read).toMatchObject({ ok: true, claims: { limits: { max_agents: -1 } } })
+    expect(read.ok && capsOfEnvelope(read.claims.limits)).toEqual({ max_agents: 0 })
   })
 
   test('is refused for its first fault, in the order of the reference', async () => {
