@@ -45,6 +45,8 @@ export const ERRORS = {
   confirmation_required: [409, 'Confirmation required'],
   body_too_large: [413, 'Body too large'],
   unsupported_media_type: [415, 'Content type not supported'],
+  idempotency_in_flight: [409, 'Request under way'],
+  idempotency_key_reused: [422, 'Idempotency key used before'],
   rate_limited: [429, 'Too many requests'],
 
   // The server

@@ -79,11 +79,11 @@ function preparing<T extends postgres.Sql>(client: T): T {
         return (text: string, parameters: never[], options?: object) =>
           target.unsafe(text, parameters, { ...options, prepare: (parameters?.length ?? 0) > 0 })
       }
-      if (name === 'begin') {
+      if (name === 'begin' || name === 'savepoint') {
         return (...args: unknown[]) => {
           const work = args.pop() as (tx: postgres.TransactionSql) => Promise<unknown>
           const run = (tx: postgres.TransactionSql) => work(preparing(tx as never) as never)
-          return Reflect.apply(target.begin, target, [...args, run])
+          return Reflect.apply(Reflect.get(target, name) as postgres.Sql['begin'], target, [...args, run])
         }
       }
       return Reflect.get(target, name, receiver)

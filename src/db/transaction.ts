@@ -1,4 +1,4 @@
-// One transaction, tried again when Postgres asks for it.
+// One transaction, tried again when Postgres asks for it; within another one, a savepoint of it.
 import type { Database, Transaction } from './client.ts'
 import { isTransient } from './errors.ts'
 
@@ -7,7 +7,8 @@ const committed = new WeakMap<Transaction, (() => void)[]>()
 
 /**
  * Runs `work` in one READ COMMITTED transaction and commits. A serialization failure or deadlock runs it again, at
- * most three times; `work` must therefore touch nothing but `tx`.
+ * most three times; `work` must therefore touch nothing but `tx`. Where `db` is itself the `tx` of this function, the
+ * outer one commits both, and hooks wait for that.
  */
 export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -17,7 +18,9 @@ export async function transaction<T>(db: Database, work: (tx: Transaction) => Pr
         committed.set(tx, hooks)
         return work(tx)
       })
-      for (const hook of hooks) hook()
+      const outer = committed.get(db as Transaction)
+      if (outer) outer.push(...hooks)
+      else for (const hook of hooks) hook()
       return result
     } catch (error) {
       if (attempt === ATTEMPTS || !isTransient(error)) throw error

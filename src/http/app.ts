@@ -7,6 +7,7 @@ import { mountHealth } from './health.ts'
 import { accessLog } from './middleware/access-log.ts'
 import { adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
+import { idempotency } from './middleware/idempotency.ts'
 import { limitStrangers } from './middleware/limit-strangers.ts'
 import { refuseWhileStopping } from './middleware/refuse-while-stopping.ts'
 import { requestBody } from './middleware/request-body.ts'
@@ -27,6 +28,7 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
   app.use('/api/v1/admin/*', adminOnly())
   app.use('/api/*', requestBody())
+  app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)
   mountAdminApi(app)

@@ -1,7 +1,8 @@
-// Deletes what has been kept long enough: audit entries, events, the streams of boots long gone, and the seats of
-// deleted instances whose leases are over. Reports leave with their partitions.
+// Deletes what has been kept long enough: audit entries, events, answers kept for repeated requests, the streams of
+// boots long gone, and the seats of deleted instances whose leases are over. Reports leave with their partitions.
 import { type SQL, sql } from 'drizzle-orm'
 import type { Ctx } from '../domain/context.ts'
+import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
 import { addDays, addSeconds } from '../platform/time.ts'
 
 /** Small enough that nobody waits for the locks of one statement. */
@@ -43,13 +44,19 @@ export async function deleteExpired(
     sql`updated_at < ${before(addDays(now, -STREAM_DAYS))}`,
   )
   const seats = await deleteBatches(ctx, signal, 'forgotten_seats', sql`lease_ends_at < ${before(now)}`)
-  return audit + events + streams + seats > 0 ? { audit, events, streams, seats } : null
+  const answers = await deleteBatches(
+    ctx,
+    signal,
+    'idempotency_keys',
+    sql`created_at < ${before(addSeconds(now, -IDEMPOTENCY_LIFE))}`,
+  )
+  return audit + events + streams + seats + answers > 0 ? { audit, events, streams, seats, answers } : null
 }
 
 async function deleteBatches(
   { db }: Ctx,
   signal: AbortSignal,
-  table: 'audit_log' | 'events' | 'report_streams' | 'forgotten_seats',
+  table: 'audit_log' | 'events' | 'report_streams' | 'forgotten_seats' | 'idempotency_keys',
   condition: SQL,
 ): Promise<number> {
   const name = sql.identifier(table)

@@ -1,4 +1,5 @@
-// What happened: the audit log and the numbered events, both written by recordChange only; and the leases of jobs.
+// What happened: the audit log and the numbered events, both written by recordChange only; the leases of jobs; and the
+// answers that a repeated request gets again.
 import { bigint, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from './columns.ts'
 
@@ -45,3 +46,18 @@ export const jobLeases = pgTable('job_leases', {
   lastFinishedAt: instant('last_finished_at'),
   lastError: text('last_error'),
 })
+
+/** One row for each request that was carried out under an idempotency key, written in the transaction of its effect. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** SHA-256 over admin key, method, path and idempotency key. */
+    id: text('id').primaryKey(),
+    /** HMAC over query and body: the same key with another request is refused. */
+    requestHash: text('request_hash').notNull(),
+    /** Status, headers and body. It may show a secret that is stored nowhere else. */
+    sealedAnswer: text('sealed_answer').notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (t) => [index('idempotency_keys_created_at_idx').on(t.createdAt)],
+)

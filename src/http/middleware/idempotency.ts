@@ -1,0 +1,48 @@
+// The Idempotency-Key header of the admin API's POST requests. Sits behind authentication, role and body checks.
+import type { Context as HonoContext } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { Refusal } from '../../domain/context.ts'
+import { answerOnce, type KeptAnswer } from '../../domain/idempotency/answer-once.ts'
+import type { HttpEnv } from '../../domain/routing.ts'
+
+const PRINTABLE = /^[\x20-\x7e]{1,255}$/
+/** What is given again beside status and body; all else belongs to the one exchange. */
+const KEPT_HEADERS = ['Content-Type', 'Location', 'Link']
+
+/** An answer below 400 is kept and given again byte for byte; a refusal has done nothing, and may be tried again. */
+export const idempotency = () =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    const key = c.req.header('Idempotency-Key')
+    if (key === undefined || c.req.method !== 'POST') return next()
+    if (!PRINTABLE.test(key)) throw malformedKey()
+    const ctx = c.get('ctx')
+    const { method, path } = c.req
+    const content = [new URL(c.req.url).search, await c.req.text()]
+    const once = await answerOnce(ctx, { key, method, path, content }, async (within) => {
+      c.set('ctx', within)
+      await next()
+      c.set('ctx', ctx)
+      return c.res.status < 400 ? keep(c) : null
+    })
+    if (!once?.replayed) return
+    const { status, headers, body } = once.answer
+    return c.body(body, status as ContentfulStatusCode, { ...headers, 'Idempotent-Replayed': 'true' })
+  })
+
+async function keep(c: HonoContext<HttpEnv>): Promise<KeptAnswer> {
+  const headers: Record<string, string> = {}
+  for (const name of KEPT_HEADERS) {
+    const value = c.res.headers.get(name)
+    if (value !== null) headers[name] = value
+  }
+  return { status: c.res.status, headers, body: await c.res.clone().text() }
+}
+
+const malformedKey = () =>
+  new Refusal('invalid_request', 'The idempotency key is not valid.', {
+    facts: {
+      errors: [{ pointer: '/Idempotency-Key', message: 'is not 1 to 255 printable ASCII characters' }],
+    },
+    fix: 'Send a random UUID in Idempotency-Key, a new one for each new request.',
+  })
