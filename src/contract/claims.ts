@@ -186,5 +186,6 @@ export type JwsTyp = keyof JwsClaims
 export interface RawPayloads {
   entitlement_token: EntitlementTokenPayload
   license_key: LicenseKeyPayload
+  envelope: EnvelopePayload
 }
 export type RawKind = keyof RawPayloads

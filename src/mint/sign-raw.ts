@@ -1,10 +1,11 @@
 // Signs raw objects: each kind with its payload, its form and the product's `raw` key, never bare bytes (T4).
 import type { RawKind, RawPayloads } from '../contract/claims.ts'
-import { encodeBase64url } from '../license/base64.ts'
+import { encodeBase64, encodeBase64url } from '../license/base64.ts'
 import { readEntitlementToken } from '../license/entitlement-token.ts'
 import type { JsonObject } from '../license/json.ts'
 import { readLicenseKey } from '../license/license-key.ts'
 import type { Read, Refused } from '../license/verified.ts'
+import { readEnvelopeToSign, writeEnvelope } from './envelope.ts'
 import type { SigningKey } from './keys.ts'
 
 /** One row for each kind: how its payload is checked, written down and put into text. */
@@ -13,11 +14,21 @@ interface RawForm<Payload> {
   /** The payload as the exact text to sign; the same payload always gives the same text. */
   write: (payload: Payload) => string
   encode: (bytes: Uint8Array) => string
+  /** The product that the payload names; null where the key alone says it. */
+  product: (payload: Payload) => string | null
 }
 
+const named = ({ product }: { product: string }) => product
+
 const FORMS: { [Kind in RawKind]: RawForm<RawPayloads[Kind]> } = {
-  entitlement_token: { read: readEntitlementToken, write: JSON.stringify, encode: encodeBase64url },
-  license_key: { read: readLicenseKey, write: JSON.stringify, encode: encodeBase64url },
+  entitlement_token: {
+    read: readEntitlementToken,
+    write: JSON.stringify,
+    encode: encodeBase64url,
+    product: named,
+  },
+  license_key: { read: readLicenseKey, write: JSON.stringify, encode: encodeBase64url, product: named },
+  envelope: { read: readEnvelopeToSign, write: writeEnvelope, encode: encodeBase64, product: () => null },
 }
 
 const utf8 = new TextEncoder()
@@ -35,8 +46,9 @@ export async function signRaw<Kind extends RawKind>(
   if (key.use !== 'raw') throw new TypeError(`a ${String(key.use)} key does not sign ${kind}`)
   const read = form.read({ ...payload })
   if (!read.ok) throw new TypeError(`not a payload of ${kind}: ${read.reason} ${read.detail ?? ''}`.trimEnd())
-  if (read.claims.product !== key.product)
+  if ((form.product(read.claims) ?? key.product) !== key.product) {
     throw new TypeError(`the key belongs to another product than ${kind}`)
+  }
   const bytes = utf8.encode(form.write(read.claims))
   const signature = await crypto.subtle.sign('Ed25519', key.privateKey, bytes)
   return `${form.encode(bytes)}.${form.encode(new Uint8Array(signature))}`
