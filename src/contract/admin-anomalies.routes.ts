@@ -1,5 +1,5 @@
 // Path, method and schemas of the anomaly routes of the admin API.
-import { anomalyAnswer, anomalyPath, anomalyQuery, resolution } from './admin-anomalies.schema.ts'
+import { anomalyAnswer, anomalyPath, anomalyQuery, reopening, resolution } from './admin-anomalies.schema.ts'
 import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
@@ -28,5 +28,14 @@ export const resolveAnomalyRoute = {
   path: '/api/v1/admin/anomalies/{id}/resolve',
   summary: 'Close an anomaly; the next sighting opens a new one. Role: support.',
   request: { params: anomalyPath, body: body(resolution, false) },
+  responses: { 200: json(anomalyAnswer, 'The anomaly as it is now.'), default: refusal },
+} as const
+
+export const reopenAnomalyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/anomalies/{id}/reopen',
+  summary: 'Open a resolved anomaly again; 409 while another of its type is open. Role: support.',
+  request: { params: anomalyPath, body: body(reopening, false) },
   responses: { 200: json(anomalyAnswer, 'The anomaly as it is now.'), default: refusal },
 } as const

@@ -1,6 +1,6 @@
 // Anomalies of the admin API in zod.
 import { z } from 'zod'
-import { idOf, pathId, shortText } from './admin-fields.schema.ts'
+import { idOf, pathId, queryFlag, shortText } from './admin-fields.schema.ts'
 import { ANOMALY_SEVERITIES, ANOMALY_TYPES } from './anomalies.ts'
 import { PROOFS } from './catalog.ts'
 import { pageQuery } from './paging.schema.ts'
@@ -11,6 +11,10 @@ export const ANOMALY_STATES = ['open', 'resolved', 'all'] as const
 export const resolution = z
   .strictObject({ note: shortText(2000).optional().meta({ example: 'test machine' }) })
   .meta({ id: 'Resolution' })
+
+export const reopening = z
+  .strictObject({ note: shortText(2000).optional().meta({ example: 'seen on two hosts after all' }) })
+  .meta({ id: 'Reopening' })
 
 export const anomalyAnswer = z
   .object({
@@ -37,6 +41,7 @@ export const anomalyQuery = z.strictObject({
   severity: z.enum(ANOMALY_SEVERITIES).optional(),
   product: catalogCode.optional(),
   instance: idOf('ins').optional(),
+  verified: queryFlag.optional().meta({ description: 'Whether the report that showed it was proven.' }),
   state: z.enum(ANOMALY_STATES).default('open'),
 })
 

@@ -7,6 +7,7 @@ import {
   instant,
   metadata,
   pathId,
+  queryText,
   reason,
   shortText,
 } from './admin-fields.schema.ts'
@@ -127,7 +128,16 @@ export const licenseQuery = z.strictObject({
   ...pageQuery,
   customer: idOf('cus').optional(),
   product: catalogCode.optional(),
-  status: z.enum(LICENSE_STATUSES).optional(),
+  tier: catalogCode.optional(),
+  status: z
+    .enum([...LICENSE_STATUSES, 'in_grace'])
+    .optional()
+    .meta({
+      description: '`in_grace`: those of the active ones that are past their end.',
+    }),
+  text: queryText(255).optional().meta({
+    description: "Part of the label, the tenant id, or the customer's name, company or e-mail.",
+  }),
   expiring_before: instant.optional().meta({ description: 'Licenses whose own end comes before it.' }),
 })
 

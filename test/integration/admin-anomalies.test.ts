@@ -229,6 +229,9 @@ describe('anomalies', () => {
     expect(await types('severity=medium')).toEqual(['limit_exceeded'])
     expect(await types('type=tier_mismatch')).toEqual(['tier_mismatch'])
     expect(await types('product=other')).toEqual([])
+    await record(sighting(key, { type: 'limit_exceeded', severity: 'medium', proof: 'instance' }))
+    expect(await types('verified=true')).toEqual(['limit_exceeded'])
+    expect(await types('verified=false&severity=medium')).toEqual([])
     expect(await types('state=resolved')).toEqual([])
     const everything = (await listed('state=all&limit=200')).map((row: { id: string }) => row.id)
     const pages = await allPages(app, '/anomalies?state=all&limit=4')
@@ -237,6 +240,48 @@ describe('anomalies', () => {
     for (const wrong of ['state=x', 'type=x', 'severity=x', 'instance=x', 'limit=0', 'after=x']) {
       expect((await app.admin('GET', `/anomalies?${wrong}`)).status).toBe(422)
     }
+  })
+
+  test('one that was resolved too early is opened again, but never beside another of its type', async () => {
+    const key = await known('an-8')
+    await record(sighting(key, { count: 2 }))
+    const [first] = await listed(of(key))
+    const on = (id: string, verb: string, body?: object) =>
+      app.admin('POST', `/anomalies/${id}/${verb}`, body)
+    expect((await on(first.id, 'reopen')).body).toEqual(first)
+    await on(first.id, 'resolve', { note: 'lab' })
+    expect((await on(first.id, 'reopen')).body).toEqual({ ...first, note: 'lab' })
+    await record(sighting(key))
+    expect((await listed(of(key)))[0]).toMatchObject({ id: first.id, count: 3 })
+    await on(first.id, 'resolve', { note: 'sold' })
+    await record(sighting(key))
+    const [second] = await listed(of(key))
+    expect((await on(first.id, 'reopen', { note: 'no' })).body).toMatchObject({
+      status: 409,
+      error: 'conflict',
+      reason: 'anomaly_open',
+      open: second.id,
+    })
+    expect((await app.admin('GET', `/anomalies/${first.id}`)).body.note).toBe('sold')
+    await on(second.id, 'resolve')
+    expect((await on(first.id, 'reopen', { note: 'after all' })).body).toMatchObject({
+      resolved_at: null,
+      resolved_by: null,
+      note: 'after all',
+    })
+    const audited = await query(
+      app.databaseUrl,
+      `select action from audit_log where subject = '${first.id}' order by id`,
+    )
+    expect(audited.map(({ action }) => action)).toEqual([
+      'anomaly.resolve',
+      'anomaly.reopen',
+      'anomaly.resolve',
+      'anomaly.reopen',
+    ])
+    const race = await Promise.all([first, second].flatMap(({ id }) => [on(id, 'reopen'), on(id, 'reopen')]))
+    expect(race.map(({ status }) => status)).toEqual([200, 200, 409, 409])
+    expect((await on('ano_00000000000070008000000000000000', 'reopen')).status).toBe(404)
   })
 
   test('support resolves, auditors only read', async () => {
@@ -248,7 +293,9 @@ describe('anomalies', () => {
     expect((await auditor('GET', `/anomalies/${id}`)).status).toBe(200)
     expect((await auditor('GET', `/anomalies/ano_${key.replaceAll('-', '')}`)).status).toBe(404)
     expect((await auditor('POST', `/anomalies/${id}/resolve`)).body.error).toBe('forbidden')
+    expect((await auditor('POST', `/anomalies/${id}/reopen`)).body.error).toBe('forbidden')
     const support = await withRole(app, 'support')
     expect((await support('POST', `/anomalies/${id}/resolve`)).status).toBe(200)
+    expect((await support('POST', `/anomalies/${id}/reopen`)).status).toBe(200)
   })
 })

@@ -106,6 +106,7 @@ describe('licenses of the admin API', () => {
         (await app.admin('GET', `/licenses?status=${status}&limit=200`)).body.some(
           (license: { id: string }) => license.id === id,
         )
+      expect(await listed('in_grace')).toBe(body.in_grace)
       return [body.status, body.in_grace, await listed('active'), await listed('expired')]
     }
     expect(await at('2026-03-02T12:00:00.999Z')).toEqual(['active', false, true, false])
@@ -216,6 +217,13 @@ describe('licenses of the admin API', () => {
     expect(await ids('status=suspended')).toEqual([issued[0]])
     expect(await ids('expiring_before=2026-05-01T00:00:00Z')).toEqual(issued.slice(-2))
     expect(await ids('product=other')).toEqual([])
+    expect(await ids('tier=pro')).toEqual(issued)
+    expect(await ids('tier=free')).toEqual([])
+    await app.admin('PATCH', `/licenses/${issued[1]}`, { label: 'Berlin 100%', tenant_id: 'acme-eu' })
+    expect(await ids('text=berlin%20100%25')).toEqual([issued[1]])
+    expect(await ids('text=ACME')).toEqual([issued[1]])
+    expect(await ids('text=analytical')).toEqual(issued)
+    expect(await ids('text=berlin_100')).toEqual([])
     const pages = await allPages(app, `/licenses?customer=${customer}&limit=3`)
     expect(pages.map((page) => page.length)).toEqual([3, 3, 1])
     expect(pages.flat().map(({ id }) => id)).toEqual(issued)
@@ -225,6 +233,7 @@ describe('licenses of the admin API', () => {
       'limit=x',
       'after=x',
       'status=dead',
+      'text=%00',
       'nothing=1',
       'customer=x',
     ]) {

@@ -1,5 +1,5 @@
 // Reads anomalies for an admin: one, or pages of them.
-import { and, eq, getTableColumns, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, isNotNull, isNull, lt, ne, type SQL, sql } from 'drizzle-orm'
 import type { AnomalyQuery } from '../../contract/admin-anomalies.schema.ts'
 import type { Executor } from '../../db/client.ts'
 import { anomalies, instances, products } from '../../db/schema/index.ts'
@@ -18,13 +18,14 @@ export async function getAnomaly(ctx: Ctx, id: string): Promise<AnomalyView> {
 /** Newest first, by when they were opened. A filter that nothing meets is an empty page. */
 export async function listAnomalies(ctx: Ctx, query: AnomalyQuery): Promise<Page<AnomalyView>> {
   requireRole(ctx, 'auditor')
-  const { after, type, severity, product, instance, state } = query
+  const { after, type, severity, product, instance, verified, state } = query
   const where = and(
     after === undefined ? undefined : lt(anomalies.id, decodeCursor(after, UUID_PART)[0]),
     type === undefined ? undefined : eq(anomalies.type, type),
     severity === undefined ? undefined : eq(anomalies.severity, severity),
     product === undefined ? undefined : eq(products.code, product),
     instance === undefined ? undefined : eq(anomalies.instanceKey, uuidOf('ins', instance, 'instance')),
+    verified === undefined ? undefined : (verified ? ne : eq)(anomalies.proof, 'none'),
     inState(state),
   )
   const rows = await viewAnomalies(ctx.db, where, query.limit + 1)

@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import {
   getAnomalyRoute,
   listAnomaliesRoute,
+  reopenAnomalyRoute,
   resolveAnomalyRoute,
 } from '../../contract/admin-anomalies.routes.ts'
 import { optionalBody } from '../optional-body.ts'
@@ -10,6 +11,7 @@ import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
 import { getAnomaly, listAnomalies } from './list-anomalies.ts'
 import { presentAnomaly } from './present.ts'
+import { reopenAnomaly } from './reopen-anomaly.ts'
 import { resolveAnomaly } from './resolve-anomaly.ts'
 
 export function mountAnomalyRoutes(app: Router): void {
@@ -24,5 +26,9 @@ export function mountAnomalyRoutes(app: Router): void {
   app.openapi(createRoute({ ...resolveAnomalyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
     return c.json(presentAnomaly(await resolveAnomaly(c.get('ctx'), id, c.req.valid('json'))), 200)
+  })
+  app.openapi(createRoute({ ...reopenAnomalyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(presentAnomaly(await reopenAnomaly(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
 }

@@ -1,7 +1,7 @@
 // Reads licenses for an admin: one, or pages of them.
 import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
 import type { LicenseQuery } from '../../contract/admin-licenses.schema.ts'
-import { licenses, products, tiers } from '../../db/schema/index.ts'
+import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
@@ -27,6 +27,8 @@ export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<
       : eq(licenses.customerId, parsePublicId('cus', customer) ?? notFound('customer')),
     query.product === undefined ? undefined : eq(products.code, query.product),
     query.status === undefined ? undefined : hasStatus(query.status, now),
+    query.tier === undefined ? undefined : eq(tiers.code, query.tier),
+    query.text === undefined ? undefined : contains(query.text),
     before === undefined ? undefined : lt(licenses.expiresAt, parseRfc3339(before)),
   )
   const rows = await viewLicenses(ctx.db, where, now, query.limit + 1)
@@ -39,6 +41,14 @@ const expiredAt = (now: Date): SQL => sql`(
     + coalesce(${licenses.graceDays}, ${tiers.graceDays}) * interval '86400 seconds'
     < date_trunc('second', ${now.toISOString()}::timestamptz))`
 
+/** Past its own end, the boundary of nextLease. */
+const endedAt = (now: Date): SQL => sql`(
+  ${licenses.expiresAt} is not null
+  and ${licenses.expiresAt} < date_trunc('second', ${now.toISOString()}::timestamptz))`
+
+const contains = (text: string): SQL => sql`strpos(lower(concat_ws(e'\n', ${licenses.label},
+  ${licenses.tenantId}, ${customers.name}, ${customers.company}, ${customers.email})), lower(${text}::text)) > 0`
+
 function hasStatus(status: NonNullable<LicenseQuery['status']>, now: Date): SQL | undefined {
   switch (status) {
     case 'suspended':
@@ -46,6 +56,8 @@ function hasStatus(status: NonNullable<LicenseQuery['status']>, now: Date): SQL 
       return eq(licenses.status, status)
     case 'active':
       return and(eq(licenses.status, 'active'), sql`not ${expiredAt(now)}`)
+    case 'in_grace':
+      return and(eq(licenses.status, 'active'), endedAt(now), sql`not ${expiredAt(now)}`)
     case 'expired':
       return and(eq(licenses.status, 'active'), expiredAt(now))
   }
