@@ -102,6 +102,11 @@ export const settingsSchema = z.object({
     meaning: 'Requests a minute from one address to routes without authentication',
     allowed: 'off, or <n>/min from 1 to 1000000',
   }),
+  LEASEHOLD_CREDENTIAL_RATE_LIMIT: preset(readRateLimit, {
+    default: '12000/min',
+    meaning: 'Requests a minute with one credential, so that one client gone wild starves no other',
+    allowed: 'off, or <n>/min from 1 to 1000000',
+  }),
   LEASEHOLD_TOKEN_LIFE: lasting('1s', '366d', '24h', 'Life of a license JWT, which is a lease'),
   LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '24h', '24h', 'Life of an entitlement token'),
   LEASEHOLD_STALE_AFTER: lasting(

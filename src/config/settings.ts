@@ -29,6 +29,8 @@ export interface Settings {
   readonly trustedProxies: readonly Network[]
   /** Null: off. */
   readonly rateLimit: RateLimit | null
+  /** Null: off. */
+  readonly credentialRateLimit: RateLimit | null
   readonly tokenLifeSeconds: number
   readonly entitlementLifeSeconds: number
   readonly staleAfterSeconds: number
@@ -120,6 +122,7 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     demo: values.LEASEHOLD_DEMO ?? values.DATABASE_URL === undefined,
     trustedProxies: values.LEASEHOLD_TRUSTED_PROXIES ?? [],
     rateLimit: values.LEASEHOLD_RATE_LIMITS,
+    credentialRateLimit: values.LEASEHOLD_CREDENTIAL_RATE_LIMIT,
     tokenLifeSeconds: values.LEASEHOLD_TOKEN_LIFE,
     entitlementLifeSeconds: values.LEASEHOLD_ENTITLEMENT_LIFE,
     staleAfterSeconds: values.LEASEHOLD_STALE_AFTER,

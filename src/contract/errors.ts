@@ -50,6 +50,7 @@ export const ERRORS = {
   rate_limited: [429, 'Too many requests'],
 
   // The server
+  overloaded: [503, 'Server is overloaded'],
   internal_error: [500, 'Internal error'],
   database_unavailable: [503, 'Database not available'],
   shutting_down: [503, 'Server is stopping'],

@@ -10,6 +10,8 @@ export interface HttpEnv {
     requestId: string
     ctx: Ctx
     address: string
+    /** Whether this process has accepted the request's credential before. Says nothing of what it may. */
+    isKnown?: boolean
   }
 }
 

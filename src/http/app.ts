@@ -8,7 +8,10 @@ import { accessLog } from './middleware/access-log.ts'
 import { adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
 import { idempotency } from './middleware/idempotency.ts'
-import { limitStrangers } from './middleware/limit-strangers.ts'
+import { knownCredentials } from './middleware/known-credentials.ts'
+import { limitRates } from './middleware/limit-rates.ts'
+import { refuseOverload } from './middleware/overload.ts'
+import { unlimited } from './middleware/rate-limit.ts'
 import { refuseWhileStopping } from './middleware/refuse-while-stopping.ts'
 import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
@@ -16,15 +19,21 @@ import { mountDocument } from './openapi.ts'
 import { problemResponse, refuseInvalid } from './problem.ts'
 import { mountAdminApi, mountPublicApi } from './routers.ts'
 
-/** Builds the app. Holds no state of its own: everything is in `deps`. */
+/** Builds the app. Holds no state of its own that a request depends on: everything is in `deps`. */
 export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid, strict: false })
   const { services } = deps
   app.use(requestContext(typeof services === 'function' ? services : () => services))
   app.use(accessLog(deps.metrics))
   app.use(clientAddress(deps))
+  const rates = {
+    address: deps.rateLimit,
+    credential: deps.credentialRateLimit ?? unlimited,
+    known: knownCredentials(),
+  }
   if (deps.isStopping) app.use('/api/*', refuseWhileStopping(deps.isStopping))
-  for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitStrangers(deps.rateLimit))
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitRates(rates))
+  if (deps.gate) for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseOverload(deps.gate))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
   app.use('/api/v1/admin/*', adminOnly())
   app.use('/api/*', requestBody())

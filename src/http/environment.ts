@@ -2,6 +2,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { Services } from '../domain/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { Gate } from './middleware/overload.ts'
 import type { RateLimit } from './middleware/rate-limit.ts'
 
 /** Answers of `/readyz`, each with what is wrong when it is. */
@@ -23,7 +24,12 @@ export interface AppDependencies {
   peerAddress: (c: HonoContext) => string
   /** Addresses whose forwarded header counts (LEASEHOLD_TRUSTED_PROXIES). */
   isTrustedProxy: (address: string) => boolean
+  /** Per address. */
   rateLimit: RateLimit
+  /** Per credential; absent: without limit. */
+  credentialRateLimit?: RateLimit
+  /** Bounds what is under way at once; absent where each request has a process to itself. */
+  gate?: Gate
   /** Whether new work is refused because the process is about to end; absent where that is nobody's business. */
   isStopping?: () => boolean
 }

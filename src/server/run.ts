@@ -1,5 +1,6 @@
 // The server process from start to stop. Each part lives in its own file; this one owns their order.
 import { readFile } from 'node:fs/promises'
+import type { RateLimit } from '../config/durations.ts'
 import type { Settings } from '../config/settings.ts'
 import { connectDatabase, connectProbe } from '../db/client.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
@@ -9,6 +10,7 @@ import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
+import { overloadGate } from '../http/middleware/overload.ts'
 import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -80,7 +82,9 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       guard: watchdog.guard,
       peerAddress,
       isTrustedProxy: trustedProxies(settings.trustedProxies),
-      rateLimit: settings.rateLimit ? tokenBuckets(systemClock, settings.rateLimit.perMinute) : unlimited,
+      rateLimit: limitOf(settings.rateLimit),
+      credentialRateLimit: limitOf(settings.credentialRateLimit),
+      gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
       isStopping,
     })
     if (stop.isRequested()) return await stop.requested
@@ -99,6 +103,11 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     await opened.run()
   }
 }
+
+/** Enough that no connection idles while a request reads its body or signs its answer. */
+const PLACES_PER_CONNECTION = 2
+
+const limitOf = (limit: RateLimit | null) => (limit ? tokenBuckets(systemClock, limit.perMinute) : unlimited)
 
 async function packageVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')

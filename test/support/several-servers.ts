@@ -26,6 +26,7 @@ export async function startServers(
     ...outsideDatabase(clone.url),
     PUBLIC_URL: ISSUER,
     LEASEHOLD_RATE_LIMITS: 'off',
+    LEASEHOLD_CREDENTIAL_RATE_LIMIT: 'off',
     ...more,
   }
   const servers: LeaseholdProcess[] = []

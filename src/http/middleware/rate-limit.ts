@@ -1,22 +1,31 @@
-// A token bucket per address, in this process's memory. Bounded: the address that was idle longest is forgotten.
+// Token buckets by key, in this process's memory. Bounded: the key that was idle longest is forgotten.
 import type { Clock } from '../../platform/clock.ts'
 
-export interface RateLimit {
-  /** Takes one token. `retryAfter` is in seconds, 0 when the request may pass. */
-  take(address: string): { retryAfter: number }
-  /** Gives one token back. */
-  refund(address: string): void
+export interface Taken {
+  /** Seconds until one may pass; 0 when this one may. */
+  retryAfter: number
 }
 
-const MOST_ADDRESSES = 50_000
+export interface RateLimit {
+  /** Requests a minute; null: without limit. */
+  readonly perMinute: number | null
+  /** Takes one token. */
+  take(key: string): Taken
+  /** Gives one token back. */
+  refund(key: string): void
+  /** What is left, and the seconds until all of it is there again. Takes nothing. */
+  left(key: string): { remaining: number; reset: number }
+}
 
-/** `perMinute` requests a minute and address; a full minute's worth may come at once. */
+const MOST_KEYS = 50_000
+
+/** `perMinute` requests a minute and key; a full minute's worth may come at once. */
 export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
   const buckets = new Map<string, { tokens: number; at: number }>()
   const perMillisecond = perMinute / 60_000
-  const look = (address: string) => {
+  const look = (key: string) => {
     const now = clock.monotonic()
-    const found = buckets.get(address)
+    const found = buckets.get(key)
     const tokens = found ? Math.min(perMinute, found.tokens + (now - found.at) * perMillisecond) : perMinute
     return { tokens, at: now }
   }
@@ -24,27 +33,37 @@ export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
     retryAfter: tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / perMillisecond / 1000)),
   })
   return {
-    refund(address) {
-      const found = buckets.get(address)
+    perMinute,
+    refund(key) {
+      const found = buckets.get(key)
       if (found) found.tokens = Math.min(perMinute, found.tokens + 1)
     },
-    take(address) {
-      const bucket = look(address)
+    take(key) {
+      const bucket = look(key)
       const answer = verdict(bucket.tokens)
       if (answer.retryAfter === 0) bucket.tokens -= 1
-      // Deleting first moves the address to the young end of the map.
-      buckets.delete(address)
-      buckets.set(address, bucket)
-      if (buckets.size > MOST_ADDRESSES) {
+      // Deleting first moves the key to the young end of the map.
+      buckets.delete(key)
+      buckets.set(key, bucket)
+      if (buckets.size > MOST_KEYS) {
         const [oldest] = buckets.keys()
         if (oldest !== undefined) buckets.delete(oldest)
       }
       return answer
     },
+    left(key) {
+      const { tokens } = look(key)
+      return {
+        remaining: Math.floor(tokens),
+        reset: Math.ceil((perMinute - tokens) / perMillisecond / 1000),
+      }
+    },
   }
 }
 
 export const unlimited: RateLimit = {
+  perMinute: null,
   refund: () => undefined,
   take: () => ({ retryAfter: 0 }),
+  left: () => ({ remaining: 0, reset: 0 }),
 }

@@ -40,6 +40,7 @@ describe('without any setting', () => {
       demo: true,
       trustedProxies: [],
       rateLimit: { perMinute: 6000 },
+      credentialRateLimit: { perMinute: 12_000 },
       tokenLifeSeconds: 86_400,
       entitlementLifeSeconds: 86_400,
       staleAfterSeconds: 172_800,
@@ -99,6 +100,7 @@ describe('with every setting', () => {
         { address: '2001:db8::', prefix: 32, family: 'ipv6' },
       ],
       rateLimit: null,
+      credentialRateLimit: { perMinute: 12_000 },
       tokenLifeSeconds: 90,
       entitlementLifeSeconds: 1800,
       staleAfterSeconds: 43_200,
@@ -230,7 +232,7 @@ describe('README’s table', () => {
   test('has one row a setting, each with a default, a meaning and what is allowed', () => {
     const rows = settingsTable()
     expect(rows.map((row) => row.name)).toEqual(SETTING_NAMES)
-    expect(rows).toHaveLength(19)
+    expect(rows).toHaveLength(20)
     for (const row of rows) {
       expect(row.default).not.toBe('')
       expect(row.meaning).toMatch(/^.+\. Allowed: .+$/)

@@ -1,0 +1,130 @@
+// Floods from one address and with one credential: who is told to come back, what they are told, and who is not.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tokenBuckets } from '../../src/http/middleware/rate-limit.ts'
+import { type Answer, startTestApp, type TestApp } from '../support/app.ts'
+import { virtualClock } from '../support/virtual-clock.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+const PER_ADDRESS = 40
+const PER_CREDENTIAL = 100
+const clock = virtualClock('2026-03-01T12:00:00Z')
+let app: TestApp
+let world: World
+let peer = 0
+
+beforeAll(async () => {
+  app = await startTestApp({
+    startAt: '2026-03-01T12:00:00Z',
+    dependencies: {
+      rateLimit: tokenBuckets(clock, PER_ADDRESS),
+      credentialRateLimit: tokenBuckets(clock, PER_CREDENTIAL),
+      peerAddress: () => `192.0.2.${peer}`,
+    },
+  })
+  world = await createWorld(app, { instanceAuth: 'token', license: { seat_limit: null } })
+})
+afterAll(() => app.stop())
+
+/** Everybody's next minute, at an address of one's own. */
+const afresh = () => {
+  peer += 1
+  clock.advance(60_000)
+}
+const keys = () => app.call('GET', '/.well-known/jwks.json')
+const exchange = (instance_id: string, apiKey = world.apiKey) =>
+  app.call('POST', '/api/v1/licenses/token', { bearer: apiKey, body: { instance_id, version: '1' } })
+const beat = (instance_id: string, bearer: string) =>
+  app.call('POST', '/api/v1/instances/heartbeat', {
+    bearer,
+    body: { instance_id, product: 'keldris', reported_tier: 'pro', has_valid_entitlement: true, metrics: {} },
+  })
+const times = async (count: number, call: () => Promise<Answer>): Promise<Answer[]> => {
+  const answers: Answer[] = []
+  for (let i = 0; i < count; i += 1) answers.push(await call())
+  return answers
+}
+const statuses = (answers: readonly Answer[]) => [...new Set(answers.map(({ status }) => status))]
+
+describe('an address that asks without a credential', () => {
+  test('is told its policy and what is left, in structured fields', async () => {
+    afresh()
+    const [first, second] = await times(2, keys)
+    expect(first?.headers.get('RateLimit-Policy')).toBe(`"address";q=${PER_ADDRESS};w=60`)
+    expect(first?.headers.get('RateLimit')).toBe(`"address";r=${PER_ADDRESS - 1};t=2`)
+    expect(second?.headers.get('RateLimit')).toBe(`"address";r=${PER_ADDRESS - 2};t=3`)
+  })
+
+  test('is refused past its limit with the time to wait, and served again after it', async () => {
+    afresh()
+    expect(statuses(await times(PER_ADDRESS, keys))).toEqual([200])
+    const refused = await keys()
+    expect(refused).toMatchObject({ status: 429, body: { error: 'rate_limited', reason: 'address' } })
+    expect(refused.headers.get('Retry-After')).toBe('2')
+    expect(refused.headers.get('RateLimit')).toBe(`"address";r=0;t=60`)
+    clock.advance(2_000)
+    expect((await keys()).status).toBe(200)
+    expect((await keys()).status).toBe(429)
+  })
+
+  test('that guesses credentials is refused like one that has none', async () => {
+    afresh()
+    const guess = () => exchange('g', `sk-${'x'.repeat(49)}`)
+    expect(statuses(await times(PER_ADDRESS, guess))).toEqual([401])
+    expect((await guess()).status).toBe(429)
+  })
+
+  test('does not use up what is another address’s', async () => {
+    afresh()
+    await times(PER_ADDRESS + 1, keys)
+    peer += 1
+    expect((await keys()).status).toBe(200)
+  })
+})
+
+describe('a credential', () => {
+  test('that is accepted pays for itself, and not for its address', async () => {
+    afresh()
+    const answers = await times(PER_ADDRESS + 5, () => exchange('paying'))
+    expect(statuses(answers)).toEqual([200])
+    expect(answers[0]?.headers.get('RateLimit-Policy')).toBe(
+      `"address";q=${PER_ADDRESS};w=60, "credential";q=${PER_CREDENTIAL};w=60`,
+    )
+    expect(answers.at(-1)?.headers.get('RateLimit')).toBe(`"address";r=40;t=0, "credential";r=55;t=27`)
+  })
+
+  test('of a client gone wild is refused, and its neighbours are not', async () => {
+    afresh()
+    const other = await world.another({ seat_limit: null })
+    await times(PER_CREDENTIAL, () => exchange('wild'))
+    const refused = await exchange('wild')
+    expect(refused).toMatchObject({ status: 429, body: { error: 'rate_limited', reason: 'credential' } })
+    expect(refused.headers.get('Retry-After')).toBe('1')
+    expect((await exchange('calm', other.apiKey)).status).toBe(200)
+    expect((await app.admin('GET', '/products')).status).toBe(200)
+  })
+
+  test('that was accepted before is heard from an address that somebody floods', async () => {
+    afresh()
+    const { jwt, instance_token } = (await exchange('alive')).body
+    expect((await beat('alive', instance_token)).status).toBe(200)
+    expect((await beat('alive', jwt)).status).toBe(200)
+    await times(PER_ADDRESS + 1, keys)
+    expect((await keys()).status).toBe(429)
+    expect((await beat('alive', instance_token)).status).toBe(200)
+    expect((await beat('alive', jwt)).status).toBe(200)
+    // A forged one was never accepted, and nothing but a sign of life passes.
+    expect((await beat('alive', `${jwt.slice(0, -4)}AAAA`)).status).toBe(429)
+    expect((await exchange('alive')).status).toBe(429)
+  })
+
+  test('that was revoked since is let through once to hear so, and then waits like any other', async () => {
+    afresh()
+    const own = await world.another({ seat_limit: null })
+    const { jwt } = (await exchange('gone', own.apiKey)).body
+    expect((await beat('gone', jwt)).status).toBe(200)
+    await app.admin('POST', `/api-keys/${own.apiKeyId}/revoke`, { end_sessions: true })
+    await times(PER_ADDRESS + 1, keys)
+    expect((await beat('gone', jwt)).status).toBe(401)
+    expect((await beat('gone', jwt)).status).toBe(429)
+  })
+})

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { LOAD_CLASSES, type LoadClass } from '../../../src/http/middleware/load-class.ts'
+import { overloadGate } from '../../../src/http/middleware/overload.ts'
+
+const PLACES = 16
+
+/** Lets `count` of a class in until they wait; returns those that came in. */
+async function enter(gate: ReturnType<typeof overloadGate>, as: LoadClass, count: number) {
+  const inside: (() => void)[] = []
+  const answers = Array.from({ length: count }, () => gate.enter(as))
+  for (const answer of answers) void answer.then((leave) => leave && inside.push(leave))
+  await Promise.resolve()
+  await Promise.resolve()
+  return inside
+}
+
+describe('the gate in front of the database', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('never lets more in than it has places', async () => {
+    const gate = overloadGate(PLACES)
+    for (const name of LOAD_CLASSES) await enter(gate, name, 100)
+    expect(gate.running).toBe(PLACES)
+  })
+
+  test.each(LOAD_CLASSES)('keeps places for the others when %s floods it', async (flooding) => {
+    const gate = overloadGate(PLACES)
+    await enter(gate, flooding, 1000)
+    for (const name of LOAD_CLASSES.filter((other) => other !== flooding)) {
+      expect((await enter(gate, name, 1)).length).toBe(1)
+    }
+    expect(gate.running).toBeLessThanOrEqual(PLACES)
+  })
+
+  test('bounds who waits, class by class, and refuses the rest at once', async () => {
+    const gate = overloadGate(PLACES)
+    await enter(gate, 'other', 10_000)
+    expect(gate.waiting).toBe(PLACES * 8)
+    expect(await gate.enter('other')).toBeNull()
+    expect(await gate.enter('life')).not.toBeNull()
+  })
+
+  test('lets signs of life in first', async () => {
+    const gate = overloadGate(PLACES)
+    const [leave] = await enter(gate, 'other', PLACES)
+    const order: string[] = []
+    for (const name of ['other', 'admin', 'heartbeat', 'life'] as const) {
+      for (let i = 0; i < PLACES; i += 1) void gate.enter(name).then(() => order.push(name))
+    }
+    await vi.advanceTimersByTimeAsync(0)
+    order.length = 0
+    leave?.()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(order).toEqual(['life'])
+  })
+
+  test('sends away whoever has waited for three seconds, and keeps no trace of them', async () => {
+    const gate = overloadGate(PLACES)
+    await enter(gate, 'other', PLACES)
+    const waiting = gate.enter('other')
+    const before = gate.waiting
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(await waiting).toBeNull()
+    expect(before).toBeGreaterThan(0)
+    expect(gate.waiting).toBe(0)
+  })
+
+  test('gives every place back', async () => {
+    const gate = overloadGate(PLACES)
+    for (let round = 0; round < 3; round += 1) {
+      const inside = await enter(gate, 'other', PLACES * 4)
+      for (let at = 0; at < inside.length; at += 1) {
+        inside[at]?.()
+        await vi.advanceTimersByTimeAsync(0)
+      }
+      expect([gate.running, gate.waiting]).toEqual([0, 0])
+    }
+  })
+})
