@@ -118,6 +118,18 @@ export const settingsSchema = z.object({
   LEASEHOLD_RETENTION_REPORTS: lasting('1d', '3650d', '90d', 'How long single reports are kept'),
   LEASEHOLD_RETENTION_AUDIT: lasting('1d', '36500d', '730d', 'How long audit entries are kept'),
   LEASEHOLD_RETENTION_EVENTS: lasting('1d', '3650d', '90d', 'How long events are kept for those who resume'),
+  LEASEHOLD_RETENTION_TELEMETRY_HOURLY: lasting(
+    '1d',
+    '3650d',
+    '90d',
+    'How long telemetry is kept by the hour',
+  ),
+  LEASEHOLD_RETENTION_TELEMETRY_DAILY: lasting(
+    '1d',
+    '36500d',
+    '730d',
+    'How long telemetry is kept by the day',
+  ),
   LEASEHOLD_POOL_SIZE: preset(wholeNumber(1, 500), {
     default: '10',
     meaning: 'Database connections of one process',

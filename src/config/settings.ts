@@ -37,6 +37,8 @@ export interface Settings {
   readonly retentionReportsSeconds: number
   readonly retentionAuditSeconds: number
   readonly retentionEventsSeconds: number
+  readonly retentionTelemetryHourlySeconds: number
+  readonly retentionTelemetryDailySeconds: number
   readonly poolSize: number
   readonly logLevel: LogLevel
 }
@@ -129,6 +131,8 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     retentionReportsSeconds: values.LEASEHOLD_RETENTION_REPORTS,
     retentionAuditSeconds: values.LEASEHOLD_RETENTION_AUDIT,
     retentionEventsSeconds: values.LEASEHOLD_RETENTION_EVENTS,
+    retentionTelemetryHourlySeconds: values.LEASEHOLD_RETENTION_TELEMETRY_HOURLY,
+    retentionTelemetryDailySeconds: values.LEASEHOLD_RETENTION_TELEMETRY_DAILY,
     poolSize: values.LEASEHOLD_POOL_SIZE,
     logLevel: values.LOG_LEVEL,
   }

@@ -1,5 +1,4 @@
-// Deletes what has been kept long enough: audit entries, events, answers kept for repeated requests, the streams of
-// boots long gone, and the seats of deleted instances whose leases are over. Reports leave with their partitions.
+// Deletes what has been kept long enough. Reports leave with their partitions. A new table adds one entry here.
 import { type SQL, sql } from 'drizzle-orm'
 import type { Ctx } from '../domain/context.ts'
 import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
@@ -9,55 +8,75 @@ import { addDays, addSeconds } from '../platform/time.ts'
 const BATCH = 5_000
 /** A report may be 30 days late; after that its stream decides nothing any more. */
 const STREAM_DAYS = 35
+/** The same for what the roll-up remembers, with days for a roll-up that did not run. */
+const MARK_DAYS = 45
 
+/** Seconds. */
 export interface Retention {
-  /** Seconds. */
   audit: number
-  /** Seconds. */
   events: number
+  telemetryHourly: number
+  telemetryDaily: number
 }
 
+interface Expiry {
+  /** In the log. */
+  name: string
+  table: string
+  condition: SQL
+}
+
+function expiries(retention: Retention, now: Date): Expiry[] {
+  const time = (date: Date) => sql`${date.toISOString()}::timestamptz`
+  const ago = (seconds: number) => time(addSeconds(now, -seconds))
+  const markDay = sql`day < (${time(addDays(now, -MARK_DAYS))} at time zone 'UTC')::date`
+  return [
+    { name: 'audit', table: 'audit_log', condition: sql`at < ${ago(retention.audit)}` },
+    // The newest event stays: the next number is counted from it (T12).
+    {
+      name: 'events',
+      table: 'events',
+      condition: sql`at < ${ago(retention.events)} and number < (select max(number) from events)`,
+    },
+    {
+      name: 'streams',
+      table: 'report_streams',
+      condition: sql`updated_at < ${time(addDays(now, -STREAM_DAYS))}`,
+    },
+    { name: 'seats', table: 'forgotten_seats', condition: sql`lease_ends_at < ${time(now)}` },
+    { name: 'answers', table: 'idempotency_keys', condition: sql`created_at < ${ago(IDEMPOTENCY_LIFE)}` },
+    {
+      name: 'hourly_sums',
+      table: 'telemetry_sums',
+      condition: sql`grain = 'hour' and bucket < ${ago(retention.telemetryHourly)}`,
+    },
+    {
+      name: 'daily_sums',
+      table: 'telemetry_sums',
+      condition: sql`grain = 'day' and bucket < ${ago(retention.telemetryDaily)}`,
+    },
+    { name: 'telemetry_marks', table: 'telemetry_presence', condition: markDay },
+    { name: 'telemetry_versions', table: 'telemetry_versions', condition: markDay },
+  ]
+}
+
+/** Returns how many rows left, by name; null when none did. */
 export async function deleteExpired(
   ctx: Ctx,
   retention: Retention,
   signal: AbortSignal,
 ): Promise<Record<string, number> | null> {
-  const now = ctx.clock.now()
-  const before = (date: Date) => sql`${date.toISOString()}::timestamptz`
-  const audit = await deleteBatches(
-    ctx,
-    signal,
-    'audit_log',
-    sql`at < ${before(addSeconds(now, -retention.audit))}`,
-  )
-  // The newest event stays: the next number is counted from it (T12).
-  const events = await deleteBatches(
-    ctx,
-    signal,
-    'events',
-    sql`at < ${before(addSeconds(now, -retention.events))} and number < (select max(number) from events)`,
-  )
-  const streams = await deleteBatches(
-    ctx,
-    signal,
-    'report_streams',
-    sql`updated_at < ${before(addDays(now, -STREAM_DAYS))}`,
-  )
-  const seats = await deleteBatches(ctx, signal, 'forgotten_seats', sql`lease_ends_at < ${before(now)}`)
-  const answers = await deleteBatches(
-    ctx,
-    signal,
-    'idempotency_keys',
-    sql`created_at < ${before(addSeconds(now, -IDEMPOTENCY_LIFE))}`,
-  )
-  return audit + events + streams + seats + answers > 0 ? { audit, events, streams, seats, answers } : null
+  const deleted: Record<string, number> = {}
+  for (const expiry of expiries(retention, ctx.clock.now())) {
+    deleted[expiry.name] = await deleteBatches(ctx, signal, expiry)
+  }
+  return Object.values(deleted).some((count) => count > 0) ? deleted : null
 }
 
 async function deleteBatches(
   { db }: Ctx,
   signal: AbortSignal,
-  table: 'audit_log' | 'events' | 'report_streams' | 'forgotten_seats' | 'idempotency_keys',
-  condition: SQL,
+  { table, condition }: Expiry,
 ): Promise<number> {
   const name = sql.identifier(table)
   for (let total = 0; ; ) {

@@ -26,6 +26,8 @@ export function startBackground(services: Services, guard: ClockGuard, settings:
     reports: settings.retentionReportsSeconds,
     audit: settings.retentionAuditSeconds,
     events: settings.retentionEventsSeconds,
+    telemetryHourly: settings.retentionTelemetryHourlySeconds,
+    telemetryDaily: settings.retentionTelemetryDailySeconds,
   })
   const clock = repeat(() => watchClock(services, guard).catch(complain(services)), CLOCK_MS)
   const work = repeat(

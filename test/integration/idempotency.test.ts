@@ -173,7 +173,11 @@ describe('an idempotency key', () => {
   test('is kept for a day, and then removed by the retention job', async () => {
     const first = await post('/customers', 'key-1')
     const retire = () =>
-      runDueJobs(app.services, backgroundJobs({ audit: 1e8, events: 1e8, reports: 1e8 }), { holder: 'test' })
+      runDueJobs(
+        app.services,
+        backgroundJobs({ audit: 1e8, events: 1e8, reports: 1e8, telemetryHourly: 1e8, telemetryDaily: 1e8 }),
+        { holder: 'test' },
+      )
     app.clock.advance(86_399_000)
     await retire()
     expect((await post('/customers', 'key-1')).text).toBe(first.text)

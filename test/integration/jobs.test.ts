@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectDatabase, type Database, type DatabaseConnection } from '../../src/db/client.ts'
-import { ensurePartitions } from '../../src/db/partitions.ts'
 import type { Ctx, Services } from '../../src/domain/context.ts'
 import { clockGuard, guardKeyring, guardRootKey } from '../../src/domain/signing/clock-guard.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { measureSkew } from '../../src/domain/signing/measure-skew.ts'
-import { rollUpReports } from '../../src/domain/telemetry/roll-up.ts'
 import type { Job } from '../../src/jobs/job.ts'
 import { backgroundJobs } from '../../src/jobs/list.ts'
+import { deleteExpired } from '../../src/jobs/retention.ts'
 import { runDueJobs } from '../../src/jobs/run-due-jobs.ts'
 import { generateKeyPair, openRootKey } from '../../src/mint/keys.ts'
 import { randomBytes } from '../../src/platform/random.ts'
@@ -20,7 +18,6 @@ import { type VirtualClock, virtualClock } from '../support/virtual-clock.ts'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const DAY = 86_400 * SECOND
-const NO_ID = '00000000-0000-0000-0000-000000000000'
 const never = new AbortController().signal
 
 const opened: { clone: ClonedDatabase; connection: DatabaseConnection }[] = []
@@ -197,102 +194,15 @@ describe('a job', () => {
   })
 })
 
-describe('the rollup', () => {
-  const product = randomUUID()
-  const license = randomUUID()
-
-  beforeEach(async () => {
-    await db.execute(sql`
-      insert into products (id, code, name, instance_auth, limits_claim, metric_map, created_at, updated_at)
-      values (${product}, 'keldris', 'Keldris', 'open', 'limits',
-        '{"agent_count": {"kind": "gauge"}, "queries_total": {"kind": "counter"}}', now(), now())`)
-    await ensurePartitions(db, clock.now())
-  })
-
-  interface Given {
-    observedAt?: string
-    metrics?: Record<string, number>
-    increases?: Record<string, number>
-    version?: string | null
-    tier?: string | null
-    licenseId?: string | null
-  }
-
-  async function report(given: Given): Promise<void> {
-    const { metrics = {}, increases = {}, version = '1.0', tier = 'pro', licenseId = license } = given
-    await db.execute(sql`
-      insert into reports (instance_key, received_on, id, product_id, license_id, kind, proof, received_at,
-        observed_at, version, tier, metrics, increases, features, rolled_up)
-      values (${randomUUID()}, ${clock.now().toISOString().slice(0, 10)}, ${randomUUID()}, ${product}, ${licenseId},
-        'heartbeat', 'none', ${clock.now().toISOString()}, ${given.observedAt ?? '2026-03-01T11:30:00Z'}, ${version},
-        ${tier}, ${JSON.stringify(metrics)}::jsonb, ${JSON.stringify(increases)}::jsonb, '{}', false)`)
-  }
-
-  const hourly = async () => [
-    ...(await db.execute(sql`
-      select metric, to_char(hour at time zone 'UTC', 'DD HH24:MI') as hour, version, tier,
-        nullif(license_id, ${NO_ID}::uuid) is not null as licensed, increase, gauge_sum, gauge_max, samples::int
-      from telemetry_hourly order by metric, hour, version, tier, licensed`)),
-  ]
-
-  test('adds counters by their increase and gauges by sum, highest value and samples', async () => {
-    await report({ metrics: { agent_count: 4, queries_total: 100 }, increases: { queries_total: 100 } })
-    await report({ metrics: { agent_count: 6, queries_total: 130 }, increases: { queries_total: 30 } })
-    await report({ metrics: { agent_count: 5, queries_total: 110 } })
-    expect(await rollUpReports(ctx, never)).toEqual({ reports: 3 })
-    const where = { hour: '01 11:00', version: '1.0', tier: 'pro', licensed: true }
-    expect(await hourly()).toEqual([
-      { metric: 'agent_count', ...where, increase: 0, gauge_sum: 15, gauge_max: 6, samples: 3 },
-      { metric: 'queries_total', ...where, increase: 130, gauge_sum: 0, gauge_max: 0, samples: 3 },
-    ])
-  })
-
-  test('keeps hours, versions, tiers and licenses apart', async () => {
-    await report({ metrics: { agent_count: 1 }, observedAt: '2026-03-01T10:59:59Z' })
-    await report({ metrics: { agent_count: 1 }, observedAt: '2026-03-01T11:00:00Z' })
-    await report({ metrics: { agent_count: 1 }, version: '2.0' })
-    await report({ metrics: { agent_count: 1 }, tier: 'free', licenseId: null })
-    await report({ metrics: { agent_count: 1 }, tier: null, version: null })
-    await rollUpReports(ctx, never)
-    expect((await hourly()).map((row) => [row.hour, row.version, row.tier, row.licensed])).toEqual([
-      ['01 10:00', '1.0', 'pro', true],
-      ['01 11:00', '', '', true],
-      ['01 11:00', '1.0', 'free', false],
-      ['01 11:00', '1.0', 'pro', true],
-      ['01 11:00', '2.0', 'pro', true],
-    ])
-  })
-
-  test('leaves out what the metric map does not name', async () => {
-    await report({ metrics: { unheard_of: 5 } })
-    expect(await rollUpReports(ctx, never)).toEqual({ reports: 1 })
-    expect(await hourly()).toEqual([])
-  })
-
-  test('counts each report once, however often and by how many it is run', async () => {
-    for (let i = 0; i < 40; i++) await report({ metrics: { agent_count: 1 } })
-    await Promise.all([1, 2, 3, 4].map(() => rollUpReports(ctx, never)))
-    expect(await rollUpReports(ctx, never)).toBeNull()
-    for (let i = 0; i < 2; i++) await report({ metrics: { agent_count: 10 } })
-    await rollUpReports(ctx, never)
-    expect(await hourly()).toMatchObject([{ gauge_sum: 60, gauge_max: 10, samples: 42 }])
-  })
-
-  test('leaves no report behind when there are more than fit in one statement', async () => {
-    await db.execute(sql`
-      insert into reports (instance_key, received_on, id, product_id, kind, proof, received_at, observed_at, metrics,
-        increases, features, rolled_up)
-      select gen_random_uuid(), '2026-03-01', gen_random_uuid(), ${product}, 'heartbeat', 'none', now(),
-        '2026-03-01T11:00:00Z', '{"queries_total": 2}', '{"queries_total": 2}', '{}', false
-      from generate_series(1, 12000)`)
-    expect(await rollUpReports(ctx, never)).toEqual({ reports: 12_000 })
-    expect(await hourly()).toMatchObject([{ increase: 24_000, samples: 12_000 }])
-    expect(await db.execute(sql`select 1 from reports where not rolled_up`)).toHaveLength(0)
-  })
-})
-
 describe('the list of jobs', () => {
-  const jobs = () => backgroundJobs({ reports: 90 * 86_400, audit: 730 * 86_400, events: 90 * 86_400 })
+  const jobs = () =>
+    backgroundJobs({
+      reports: 90 * 86_400,
+      audit: 730 * 86_400,
+      events: 90 * 86_400,
+      telemetryHourly: 90 * 86_400,
+      telemetryDaily: 730 * 86_400,
+    })
   const partitions = async () =>
     (await db.execute(sql`select relname from pg_class where relname ~ '^reports_[0-9]{8}$' order by 1`)).map(
       (row) => row.relname,
@@ -345,6 +255,40 @@ describe('the list of jobs', () => {
   })
 })
 
+describe('telemetry', () => {
+  test('is kept by the hour and by the day for as long as their settings say', async () => {
+    const at = (days: number) => new Date(clock.now().getTime() - days * DAY).toISOString()
+    for (const [grain, days] of [
+      ['hour', 91],
+      ['hour', 89],
+      ['day', 731],
+      ['day', 729],
+    ] as const) {
+      await db.execute(sql`
+        insert into telemetry_sums (product_id, metric, grain, dimension, bucket, value, samples, samples_verified,
+          increase, increase_verified, gauge_sum, gauge_sum_verified, instances, instances_verified)
+        values (gen_random_uuid(), 'm', ${grain}, 'all', ${at(days)}, '', 1, 0, 0, 0, 0, 0, 1, 0)`)
+    }
+    for (const day of [at(46).slice(0, 10), at(44).slice(0, 10)]) {
+      await db.execute(sql`
+        insert into telemetry_presence (instance_key, day, marks) values (gen_random_uuid(), ${day}, '{1}')`)
+      await db.execute(sql`
+        insert into telemetry_versions (product_id, day, version, verified)
+        values (gen_random_uuid(), ${day}, '1', false)`)
+    }
+    const retention = { audit: DAY, events: DAY, telemetryHourly: 90 * 86_400, telemetryDaily: 730 * 86_400 }
+    expect(await deleteExpired(ctx, retention, never)).toMatchObject({
+      hourly_sums: 1,
+      daily_sums: 1,
+      telemetry_marks: 1,
+      telemetry_versions: 1,
+    })
+    const left = await db.execute(sql`select grain, bucket from telemetry_sums order by 1`)
+    expect(left.map(({ grain }) => grain)).toEqual(['day', 'hour'])
+    expect(await deleteExpired(ctx, retention, never)).toBeNull()
+  })
+})
+
 describe('a clock that differs from the database’s (T7)', () => {
   test('is measured against the time the answer took', async () => {
     clock.set(new Date())
@@ -372,9 +316,13 @@ describe('a clock that differs from the database’s (T7)', () => {
         keyring: guardKeyring(services.keyring, guard),
         rootKey: guardRootKey(rootKey, guard),
       }
-      const publish = backgroundJobs({ reports: 1, audit: 1, events: 1 }).find(
-        ({ name }) => name === 'key_set',
-      )
+      const publish = backgroundJobs({
+        reports: 1,
+        audit: 1,
+        events: 1,
+        telemetryHourly: 1,
+        telemetryDaily: 1,
+      }).find(({ name }) => name === 'key_set')
       guard.measured(skew)
       await expect(publish?.run(guarded, never)).rejects.toMatchObject({ code: 'clock_skew' })
       const keyring = await guarded.keyring.current()

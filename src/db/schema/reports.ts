@@ -1,4 +1,4 @@
-// What instances told: reports (partitioned by the day received), the streams that decide duplicates, hourly rollups.
+// What instances told: reports (partitioned by the day received), the streams that decide duplicates.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -37,13 +37,17 @@ export const reports = pgTable(
     /** Growth of each counter since the report before it; a drop is a restart. */
     increases: jsonb('increases').$type<Record<string, number>>().notNull(),
     features: text('features').array().notNull(),
+    /** Of the sums before `summed`: servers of that time count what is false here, so it is always written true. */
     rolledUp: boolean('rolled_up').notNull(),
+    /** Whether `telemetry_sums` holds it. */
+    summed: boolean('summed').notNull().default(false),
   },
   (t) => [
     primaryKey({ name: 'reports_pk', columns: [t.instanceKey, t.receivedOn, t.id] }),
     check('reports_kind_known', sql`${t.kind} in ('heartbeat', 'refresh', 'telemetry')`),
     check('reports_proof_known', sql`${t.proof} in ('none', 'instance', 'license', 'relay')`),
     index('reports_not_rolled_up_idx').on(t.receivedOn, t.id).where(sql`not ${t.rolledUp}`),
+    index('reports_not_summed_idx').on(t.receivedOn, t.id).where(sql`not ${t.summed}`),
   ],
 )
 
@@ -64,6 +68,7 @@ export const reportStreams = pgTable(
   ],
 )
 
+/** Written by servers before `telemetry_sums` and read by nobody; stays until none of them runs any more. */
 export const telemetryHourly = pgTable(
   'telemetry_hourly',
   {

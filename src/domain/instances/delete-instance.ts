@@ -70,6 +70,8 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       delete from reports where instance_key = ${key}::uuid returning 1
     ), stream as (
       delete from report_streams where instance_key = ${key}::uuid returning 1
+    ), presence as (
+      delete from telemetry_presence where instance_key = ${key}::uuid
     ), anomaly as (
       delete from anomalies where instance_key = ${key}::uuid returning 1
     ), binding as (

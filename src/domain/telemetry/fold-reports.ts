@@ -79,7 +79,7 @@ export function foldReports(input: FoldInput): Folded {
       metrics: report.metrics,
       increases: counted.increases,
       features: [...(report.featureUsage ?? [])],
-      rolledUp: false,
+      rolledUp: true,
     })
     folded.findings.push(...findingsOf(report, input, observedAt))
   }

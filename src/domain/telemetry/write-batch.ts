@@ -14,7 +14,7 @@ export async function insertReports(tx: Transaction, rows: readonly ReportRow[])
       observed_at, boot_id, seq, version, tier, metrics, increases, features, rolled_up)
     select r."instanceKey", r."receivedOn", r.id, r."productId", r."licenseId", r.kind, r.proof, r."receivedAt",
       r."observedAt", r."bootId", r.seq, r.version, r.tier, r.metrics, r.increases,
-      array(select jsonb_array_elements_text(r.features)), false
+      array(select jsonb_array_elements_text(r.features)), true
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r("instanceKey" uuid, "receivedOn" date, id uuid,
       "productId" uuid, "licenseId" uuid, kind text, proof text, "receivedAt" timestamptz,
       "observedAt" timestamptz, "bootId" uuid, seq bigint, version text, tier text, metrics jsonb,

@@ -47,6 +47,8 @@ describe('without any setting', () => {
       retentionReportsSeconds: 7_776_000,
       retentionAuditSeconds: 63_072_000,
       retentionEventsSeconds: 7_776_000,
+      retentionTelemetryHourlySeconds: 7_776_000,
+      retentionTelemetryDailySeconds: 63_072_000,
       poolSize: 10,
       logLevel: 'info',
     })
@@ -81,6 +83,8 @@ describe('with every setting', () => {
       LEASEHOLD_RETENTION_REPORTS: '7d',
       LEASEHOLD_RETENTION_AUDIT: '8d',
       LEASEHOLD_RETENTION_EVENTS: '9d',
+      LEASEHOLD_RETENTION_TELEMETRY_HOURLY: '10d',
+      LEASEHOLD_RETENTION_TELEMETRY_DAILY: '11d',
       LEASEHOLD_POOL_SIZE: '25',
       LOG_LEVEL: 'debug',
     })
@@ -107,6 +111,8 @@ describe('with every setting', () => {
       retentionReportsSeconds: 604_800,
       retentionAuditSeconds: 691_200,
       retentionEventsSeconds: 777_600,
+      retentionTelemetryHourlySeconds: 864_000,
+      retentionTelemetryDailySeconds: 950_400,
       poolSize: 25,
       logLevel: 'debug',
     })
@@ -232,7 +238,7 @@ describe('README’s table', () => {
   test('has one row a setting, each with a default, a meaning and what is allowed', () => {
     const rows = settingsTable()
     expect(rows.map((row) => row.name)).toEqual(SETTING_NAMES)
-    expect(rows).toHaveLength(20)
+    expect(rows).toHaveLength(22)
     for (const row of rows) {
       expect(row.default).not.toBe('')
       expect(row.meaning).toMatch(/^.+\. Allowed: .+$/)

@@ -1,0 +1,22 @@
+// Path, method and schemas of the telemetry that admins read.
+import { z } from 'zod'
+import { telemetryQuery, telemetrySeries } from './admin-telemetry.schema.ts'
+import { refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+
+/** One answer as JSON and as a table, whichever `Accept` prefers. */
+export const jsonOrCsv = <T extends z.ZodType>(schema: T, description: string) =>
+  ({
+    description: `${description} As CSV (RFC 4180) by \`Accept: text/csv\`.`,
+    content: { 'application/json': { schema }, 'text/csv': { schema: z.string() } },
+  }) as const
+
+export const readTelemetryRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/telemetry',
+  summary: 'A metric over time, by hour or day, for all or by version, tier or license. Role: auditor.',
+  request: { query: telemetryQuery },
+  responses: { 200: jsonOrCsv(telemetrySeries, 'The series.'), default: refusal },
+} as const

@@ -1,0 +1,76 @@
+// A metric's history as the admin API shows it: all reports, and apart those that came with a proof (T11). Pure.
+import type {
+  TelemetryNumbers,
+  TelemetryRow,
+  TelemetrySeries,
+} from '../../contract/admin-telemetry.schema.ts'
+import type { MetricKind } from '../../contract/catalog.ts'
+import type { TelemetryDimension } from '../../contract/telemetry.ts'
+import { publicId } from '../../platform/ids.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import { type Cell, csvOf } from '../table-answer.ts'
+import type { SumsRow, Telemetry } from './read-telemetry.ts'
+
+export function presentTelemetry({ query, kind, from, to, completeUntil, rows }: Telemetry): TelemetrySeries {
+  return {
+    product: query.product,
+    metric: query.metric,
+    kind,
+    bucket: query.bucket,
+    group_by: query.group_by ?? null,
+    from: rfc3339(from),
+    to: rfc3339(to),
+    complete_until: rfc3339(completeUntil),
+    rows: rows.map((row) => presentRow(row, kind)),
+  }
+}
+
+function presentRow(row: SumsRow, kind: MetricKind): TelemetryRow {
+  return {
+    bucket: rfc3339(row.bucket),
+    group: groupName(row.dimension, row.value),
+    ...numbersOf(kind, row.samples, row.increase, row.gaugeSum, row.gaugeMax, row.instances),
+    verified: numbersOf(
+      kind,
+      row.samplesVerified,
+      row.increaseVerified,
+      row.gaugeSumVerified,
+      row.gaugeMaxVerified,
+      row.instancesVerified,
+    ),
+  }
+}
+
+function groupName(dimension: TelemetryDimension, value: string): string | null {
+  if (value === '') return null
+  return dimension === 'license' ? publicId('lic', value) : value
+}
+
+function numbersOf(
+  kind: MetricKind,
+  samples: number,
+  increase: number,
+  sum: number,
+  maximum: number | null,
+  instances: number,
+): TelemetryNumbers {
+  return kind === 'counter'
+    ? { increase, average: null, maximum: null, samples, instances }
+    : { increase: null, average: samples === 0 ? null : sum / samples, maximum, samples, instances }
+}
+
+const NUMBERS = ['increase', 'average', 'maximum', 'samples', 'instances'] as const
+
+/** The rows of the series; the group's column has its name. */
+export function telemetryCsv({ group_by, rows }: TelemetrySeries): string {
+  const columns = ['bucket', group_by ?? 'group', ...NUMBERS, ...NUMBERS.map((name) => `verified_${name}`)]
+  return csvOf(
+    columns,
+    rows.map((row): Cell[] => [
+      row.bucket,
+      row.group,
+      ...NUMBERS.map((name) => row[name]),
+      ...NUMBERS.map((name) => row.verified[name]),
+    ]),
+  )
+}
