@@ -1,4 +1,4 @@
-// Settings that say how long or how often: durations and the rate limit.
+// Settings that say how long or how often: durations, the rate limit and the action budget.
 import { DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, SECOND_SECONDS } from '../platform/time.ts'
 import { type Reader, wholeNumber } from './reading.ts'
 
@@ -11,6 +11,12 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
 
 export interface RateLimit {
   readonly perMinute: number
+}
+
+/** Both an hour. */
+export interface ActionBudget {
+  readonly perKey: number
+  readonly inAll: number
 }
 
 /** `<n>s|m|h|d` within the bounds, themselves written so; the value is in seconds. */
@@ -32,6 +38,15 @@ export const readRateLimit: Reader<RateLimit | null> = (text) => {
   if (digits === undefined) return { wrong: 'is neither off nor a number a minute' }
   const count = wholeNumber(1, 1_000_000)(digits)
   return 'wrong' in count ? count : { value: { perMinute: count.value } }
+}
+
+/** `off` (null) or `<per key>/<in all>`. */
+export const readActionBudget: Reader<ActionBudget | null> = (text) => {
+  if (text === 'off') return { value: null }
+  const [perKey, inAll, ...more] = text.split('/').map(wholeNumber(1, 1_000_000))
+  if (!perKey || !inAll || more.length > 0) return { wrong: 'is neither off nor two numbers an hour' }
+  if ('wrong' in perKey) return perKey
+  return 'wrong' in inAll ? inAll : { value: { perKey: perKey.value, inAll: inAll.value } }
 }
 
 function seconds(text: string): number | null {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/logger.ts'
 import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } from './addresses.ts'
-import { duration, readRateLimit } from './durations.ts'
+import { duration, readActionBudget, readRateLimit } from './durations.ts'
 import { readMasterKey } from './master-key.ts'
 import { oneOf, type Reader, readSwitch, wholeNumber } from './reading.ts'
 import { ROOT_KEY_ALLOWED, readRootKey } from './root-key.ts'
@@ -106,6 +106,11 @@ export const settingsSchema = z.object({
     default: '12000/min',
     meaning: 'Requests a minute with one credential, so that one client gone wild starves no other',
     allowed: 'off, or <n>/min from 1 to 1000000',
+  }),
+  LEASEHOLD_ACTION_BUDGET: preset(readActionBudget, {
+    default: '20/100',
+    meaning: 'Kills, downgrades, suspensions and revocations an hour: of one admin key, and of all together',
+    allowed: 'off, or two whole numbers from 1 to 1000000',
   }),
   LEASEHOLD_TOKEN_LIFE: lasting('1s', '366d', '24h', 'Life of a license JWT, which is a lease'),
   LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '24h', '24h', 'Life of an entitlement token'),

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { LogLevel } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
 import { localUrl, type Network } from './addresses.ts'
-import type { RateLimit } from './durations.ts'
+import type { ActionBudget, RateLimit } from './durations.ts'
 import type { RootKeySetting } from './root-key.ts'
 import { factsOf, SETTING_NAMES, type SettingName, settingsSchema } from './schema.ts'
 import { nearestName, unknownNames } from './unknown-names.ts'
@@ -31,6 +31,7 @@ export interface Settings {
   readonly rateLimit: RateLimit | null
   /** Null: off. */
   readonly credentialRateLimit: RateLimit | null
+  readonly actionBudget: ActionBudget | null
   readonly tokenLifeSeconds: number
   readonly entitlementLifeSeconds: number
   readonly staleAfterSeconds: number
@@ -125,6 +126,7 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     trustedProxies: values.LEASEHOLD_TRUSTED_PROXIES ?? [],
     rateLimit: values.LEASEHOLD_RATE_LIMITS,
     credentialRateLimit: values.LEASEHOLD_CREDENTIAL_RATE_LIMIT,
+    actionBudget: values.LEASEHOLD_ACTION_BUDGET,
     tokenLifeSeconds: values.LEASEHOLD_TOKEN_LIFE,
     entitlementLifeSeconds: values.LEASEHOLD_ENTITLEMENT_LIFE,
     staleAfterSeconds: values.LEASEHOLD_STALE_AFTER,

@@ -47,6 +47,7 @@ export const ERRORS = {
   unsupported_media_type: [415, 'Content type not supported'],
   idempotency_in_flight: [409, 'Request under way'],
   idempotency_key_reused: [422, 'Idempotency key used before'],
+  action_budget_exceeded: [429, 'Action budget exceeded'],
   rate_limited: [429, 'Too many requests'],
 
   // The server

@@ -19,6 +19,14 @@ export interface DomainSettings {
   staleAfter: number
   heartbeatInterval: number
   refreshInterval: number
+  /** Null: off. */
+  actionBudget: ActionBudget | null
+}
+
+/** How often a key, and all keys together, may kill, downgrade, suspend or revoke within an hour. */
+export interface ActionBudget {
+  readonly perKey: number
+  readonly inAll: number
 }
 
 export interface Services {

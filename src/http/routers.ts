@@ -1,4 +1,5 @@
 // The list of routers. A new part of the domain adds one line here.
+import { mountActionBudgetRoutes } from '../domain/action-budget/routes.ts'
 import { mountActivationRoutes } from '../domain/activation/routes.ts'
 import { mountAdminKeyRoutes } from '../domain/admin-keys/routes.ts'
 import { mountAnomalyRoutes } from '../domain/anomalies/routes.ts'
@@ -32,5 +33,6 @@ export function mountAdminApi(app: Router): void {
   mountAnomalyRoutes(app)
   mountSigningAdminRoutes(app)
   mountAdminKeyRoutes(app)
+  mountActionBudgetRoutes(app)
   mountAuditRoutes(app)
 }

@@ -1,5 +1,6 @@
 // Deletes what has been kept long enough. Reports leave with their partitions. A new table adds one entry here.
 import { type SQL, sql } from 'drizzle-orm'
+import { BUDGET_WINDOW } from '../domain/action-budget/spend-budget.ts'
 import type { Ctx } from '../domain/context.ts'
 import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
 import { addDays, addSeconds } from '../platform/time.ts'
@@ -45,6 +46,8 @@ function expiries(retention: Retention, now: Date): Expiry[] {
     },
     { name: 'seats', table: 'forgotten_seats', condition: sql`lease_ends_at < ${time(now)}` },
     { name: 'answers', table: 'idempotency_keys', condition: sql`created_at < ${ago(IDEMPOTENCY_LIFE)}` },
+    { name: 'spending', table: 'action_spending', condition: sql`at < ${ago(BUDGET_WINDOW)}` },
+    { name: 'lifts', table: 'action_budget_lifts', condition: sql`lifted_until < ${time(now)}` },
     {
       name: 'hourly_sums',
       table: 'telemetry_sums',

@@ -24,6 +24,7 @@ export function domainSettings(settings: Settings): DomainSettings {
     tokenLife: settings.tokenLifeSeconds,
     entitlementLife: settings.entitlementLifeSeconds,
     staleAfter: settings.staleAfterSeconds,
+    actionBudget: settings.actionBudget,
     heartbeatInterval: HEARTBEAT_INTERVAL,
     // Half a lease, so that one failed attempt costs nothing.
     refreshInterval: Math.min(

@@ -210,8 +210,8 @@ describe('a server process that is killed while it carries out requests', () => 
   afterAll(() => cluster?.stop())
 
   test('has done each once when they are sent again', async () => {
-    const KEYS = 12
-    const ROUNDS = 2
+    const KEYS = 16
+    const ROUNDS = 1
     let server = cluster.servers[0] as LeaseholdProcess
     const create = async (key: string): Promise<Answer | null> =>
       caller(server.url)('POST', '/api/v1/admin/customers', {

@@ -49,6 +49,7 @@ beforeEach(async () => {
       staleAfter: 172_800,
       heartbeatInterval: 21_600,
       refreshInterval: 43_200,
+      actionBudget: { perKey: 20, inAll: 100 },
     },
     keyring: keyringCache(db, masterKey, clock),
     masterKey,

@@ -122,6 +122,7 @@ async function openTestServices(
       staleAfter: 172_800,
       heartbeatInterval: 21_600,
       refreshInterval: 86_400,
+      actionBudget: { perKey: 20, inAll: 100 },
       ...settings,
     },
     keyring: keyringCache(db, masterKey, clock),

@@ -1,4 +1,5 @@
 // The whole schema, for the migration generator and for queries.
+export * from './action-budget.ts'
 export * from './anomalies.ts'
 export * from './changes.ts'
 export * from './instances.ts'

@@ -3,6 +3,7 @@ import { and, eq, ne, or, sql } from 'drizzle-orm'
 import type { ActionOrder } from '../../contract/admin-instances.schema.ts'
 import { instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
@@ -10,7 +11,7 @@ import { type InstanceView, viewInstance } from './instance-view.ts'
 
 /**
  * The number rises past every one that a client may remember, through a restore of the database too (T12). The
- * action that is already set changes nothing, unless it is given another reason. @throws Refusal `not_found`
+ * action that is already set changes nothing, unless it is given another reason. @throws Refusal `not_found`, `action_budget_exceeded`
  */
 export async function setAction(
   ctx: Ctx,
@@ -44,6 +45,7 @@ export async function setAction(
       })
     const view = await viewInstance(tx, key, now)
     if (!changed) return view
+    if (action !== 'none') await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: 'instance.action',
       subject: id,

@@ -4,6 +4,7 @@ import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { activations, apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
@@ -17,7 +18,7 @@ const SOURCES = {
 
 /**
  * Repeating it changes nothing, but for sessions: those may be ended later, and are never begun again. A static JWT is
- * its own session. @throws Refusal `not_found`
+ * its own session. @throws Refusal `not_found`, `action_budget_exceeded`
  */
 export async function revokeCredential(
   ctx: Ctx,
@@ -56,6 +57,7 @@ export async function revokeCredential(
           ),
         )
     }
+    if (ends) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: `${source}.revoke`,
       subject: id,

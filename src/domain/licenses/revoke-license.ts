@@ -15,5 +15,6 @@ export async function revokeLicense(
     set: { status: 'revoked', statusReason: reason ?? null, statusChangedAt: ctx.clock.now() },
     when: undefined,
     reason,
+    takes: true,
   })
 }

@@ -17,5 +17,6 @@ export async function suspendLicense(
     set: { status: 'suspended', statusReason: reason ?? null, statusChangedAt: ctx.clock.now() },
     when: eq(licenses.status, 'active'),
     reason,
+    takes: true,
   })
 }

@@ -3,6 +3,7 @@ import { and, eq, ne, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { licenses } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal } from '../context.ts'
@@ -16,13 +17,15 @@ export interface LicenseUpdate {
   when: SQL | undefined
   reason?: string | undefined
   details?: Record<string, unknown>
+  /** Whether it takes the license away, and so counts against the action budget. */
+  takes?: true
   /** Nothing was due: throws unless the license is already as it was asked for. */
   refuse?: (license: LicenseView) => void
 }
 
 /**
  * Nothing is written down when nothing is due, so repeating a change changes nothing. Revoked is final.
- * @throws Refusal `not_found`, `conflict`
+ * @throws Refusal `not_found`, `conflict`, `action_budget_exceeded`
  */
 export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseUpdate): Promise<LicenseView> {
   const id = uuidOf('lic', publicId, 'license')
@@ -39,6 +42,7 @@ export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseU
       update.refuse?.(license)
       return license
     }
+    if (update.takes) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: update.action,
       subject: publicId,

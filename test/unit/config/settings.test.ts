@@ -41,6 +41,7 @@ describe('without any setting', () => {
       trustedProxies: [],
       rateLimit: { perMinute: 6000 },
       credentialRateLimit: { perMinute: 12_000 },
+      actionBudget: { perKey: 20, inAll: 100 },
       tokenLifeSeconds: 86_400,
       entitlementLifeSeconds: 86_400,
       staleAfterSeconds: 172_800,
@@ -77,6 +78,7 @@ describe('with every setting', () => {
       LEASEHOLD_DEMO: 'true',
       LEASEHOLD_TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
       LEASEHOLD_RATE_LIMITS: 'off',
+      LEASEHOLD_ACTION_BUDGET: '5/9',
       LEASEHOLD_TOKEN_LIFE: '90s',
       LEASEHOLD_ENTITLEMENT_LIFE: '30m',
       LEASEHOLD_STALE_AFTER: '12h',
@@ -105,6 +107,7 @@ describe('with every setting', () => {
       ],
       rateLimit: null,
       credentialRateLimit: { perMinute: 12_000 },
+      actionBudget: { perKey: 5, inAll: 9 },
       tokenLifeSeconds: 90,
       entitlementLifeSeconds: 1800,
       staleAfterSeconds: 43_200,
@@ -184,6 +187,8 @@ describe('a wrong value stops the start', () => {
     ['LEASEHOLD_TRUSTED_PROXIES', 'proxy.example', 'has an entry that is no IP address'],
     ['LEASEHOLD_TRUSTED_PROXIES', 'fe80::1%eth0', 'has an entry that is no IP address'],
     ['LEASEHOLD_RATE_LIMITS', '100', '"100" is neither off nor a number a minute'],
+    ['LEASEHOLD_ACTION_BUDGET', '20', '"20" is neither off nor two numbers an hour'],
+    ['LEASEHOLD_ACTION_BUDGET', '20/0', '"20/0" is below 1'],
     ['LEASEHOLD_RATE_LIMITS', '0/min', '"0/min" is below 1'],
     ['LEASEHOLD_TOKEN_LIFE', '24', '"24" is not a duration'],
     ['LEASEHOLD_TOKEN_LIFE', '0s', '"0s" is below 1s'],
@@ -238,7 +243,7 @@ describe('README’s table', () => {
   test('has one row a setting, each with a default, a meaning and what is allowed', () => {
     const rows = settingsTable()
     expect(rows.map((row) => row.name)).toEqual(SETTING_NAMES)
-    expect(rows).toHaveLength(22)
+    expect(rows).toHaveLength(23)
     for (const row of rows) {
       expect(row.default).not.toBe('')
       expect(row.meaning).toMatch(/^.+\. Allowed: .+$/)
