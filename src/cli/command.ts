@@ -2,12 +2,20 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Environment } from '../config/settings.ts'
 
+export const EXIT = { done: 0, failed: 1, usedWrongly: 2, notVerified: 3 } as const
+
 export interface CommandIo {
   env: Environment
   /** What the command was asked for: standard output, as it is. */
   out(text: string): void
   /** Everything else a human wants to know: one line to standard error. */
   say(line: string): void
+  /** All of standard input. */
+  input(): Promise<string>
+  /** Whether standard output is a terminal, where a table reads better than lines. */
+  terminal: boolean
+  /** Where a progress bar can be drawn; null where standard error is no terminal. */
+  progress: NodeJS.WriteStream | null
 }
 
 export interface Command {
@@ -19,6 +27,16 @@ export interface Command {
 /** The command was used wrongly: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+}
+
+/** What was signed does not verify: exit code 3. The message is for the reader, a cause of its own it has not. */
+export class NotVerifiedError extends Error {
+  override readonly name = 'NotVerifiedError'
+}
+
+/** A command that did what it could, and not all of it: exit code 1. It has said the rest already. */
+export class IncompleteError extends Error {
+  override readonly name = 'IncompleteError'
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>

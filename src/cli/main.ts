@@ -1,8 +1,16 @@
 // The command line: finds the command, loads it, and turns its outcome into an exit code: 0 done, 1 failed, 2 used
-// wrongly. Each command is loaded only when it is called.
+// wrongly, 3 not verified. Each command is loaded only when it is called.
 import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import type { Environment } from '../config/settings.ts'
-import { type Command, type CommandIo, UsageError } from './command.ts'
+import {
+  type Command,
+  type CommandIo,
+  EXIT,
+  IncompleteError,
+  NotVerifiedError,
+  UsageError,
+} from './command.ts'
 import { explain } from './explain.ts'
 
 interface Entry {
@@ -16,49 +24,52 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/admin-keys.ts'),
   },
   keys: {
-    about: 'sign key sets with a root key that is kept on another machine',
+    about: 'make and show keys; sign key sets with a root key that is kept on another machine',
     load: () => import('./commands/keys.ts'),
   },
   'master-key': {
     about: 'seal all secrets in the database anew',
     load: () => import('./commands/master-key.ts'),
   },
+  mint: {
+    about: 'sign offline licenses for sites without a network',
+    load: () => import('./commands/mint.ts'),
+  },
 }
 
-const DONE = 0
-const FAILED = 1
-const USED_WRONGLY = 2
-
-const terminal: Omit<CommandIo, 'env'> = {
-  out: (text) => void process.stdout.write(text),
+const standard: Omit<CommandIo, 'env'> = {
+  out: (content) => void process.stdout.write(content),
   say: (line) => void process.stderr.write(`${line}\n`),
+  input: () => text(process.stdin),
+  terminal: process.stdout.isTTY === true,
+  progress: process.stderr.isTTY ? process.stderr : null,
 }
 
 /** Runs one command; resolves to the exit code. */
 export async function main(
   argv: readonly string[],
   env: Environment,
-  print: Omit<CommandIo, 'env'> = terminal,
+  given: Partial<Omit<CommandIo, 'env'>> = {},
 ): Promise<number> {
-  const io: CommandIo = { ...print, env }
+  const io: CommandIo = { ...standard, ...given, env }
   const [name = '', ...args] = argv
   if (name === '--version') {
     io.out(`${await version()}\n`)
-    return DONE
+    return EXIT.done
   }
   if (name === '--help' || name === '-h' || name === 'help') {
     io.out(overview())
-    return DONE
+    return EXIT.done
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (!entry) {
     io.say(name === '' ? overview() : `${name} is no command.\n\n${overview()}`)
-    return USED_WRONGLY
+    return EXIT.usedWrongly
   }
   const { command } = await entry.load()
   if (args.includes('--help') || args.includes('-h')) {
     io.out(command.usage)
-    return DONE
+    return EXIT.done
   }
   return run(command, args, io)
 }
@@ -66,14 +77,22 @@ export async function main(
 async function run(command: Command, args: string[], io: CommandIo): Promise<number> {
   try {
     await command.run(args, io)
-    return DONE
+    return EXIT.done
   } catch (error) {
     if (error instanceof UsageError) {
       io.say(`${error.message}\n\n${command.usage}`)
-      return USED_WRONGLY
+      return EXIT.usedWrongly
+    }
+    if (error instanceof NotVerifiedError) {
+      io.say(error.message)
+      return EXIT.notVerified
+    }
+    if (error instanceof IncompleteError) {
+      io.say(error.message)
+      return EXIT.failed
     }
     for (const line of explain(error)) io.say(line)
-    return FAILED
+    return EXIT.failed
   }
 }
 

@@ -1,6 +1,6 @@
 // The root key that signs key sets (T4): its text forms. Reads no file: a Worker has no disk.
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { readPrivateKeyText } from './private-key-text.ts'
 import type { Reader, Reading } from './reading.ts'
 
 /** The root key as this machine has it. `publicKey` is the raw 32 bytes in lower-case hex. */
@@ -33,30 +33,6 @@ export function readKeyText(text: string): Reading<RootKey> {
     if (!/^[0-9a-f]{64}$/i.test(publicKey)) return { wrong: 'has a public key that is not 64 hex digits' }
     return { value: { kind: 'public', publicKey: publicKey.toLowerCase() } }
   }
-  const key = text.startsWith('-----BEGIN') ? fromPem(text) : fromBase64(text)
-  if (key === null) return { wrong: 'is not a private key in PKCS#8' }
-  if (key.asymmetricKeyType !== 'ed25519') return { wrong: 'is a private key of another kind than Ed25519' }
-  const pkcs8 = new Uint8Array(key.export({ format: 'der', type: 'pkcs8' }))
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
-  return { value: { kind: 'private', pkcs8, publicKey: spki.subarray(-32).toString('hex') } }
-}
-
-/** Environment files keep line ends as `\n` in two characters. */
-function fromPem(text: string): KeyObject | null {
-  return opened(() => createPrivateKey({ key: text.replaceAll('\\n', '\n'), format: 'pem' }))
-}
-
-function fromBase64(text: string): KeyObject | null {
-  const der = Buffer.from(text, 'base64')
-  if (der.length === 0 || der.toString('base64').replace(/=+$/, '') !== text.replaceAll(/\s|=+$/g, ''))
-    return null
-  return opened(() => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
-}
-
-function opened(open: () => KeyObject): KeyObject | null {
-  try {
-    return open()
-  } catch {
-    return null
-  }
+  const read = readPrivateKeyText(text)
+  return 'value' in read ? { value: { kind: 'private', ...read.value } } : read
 }

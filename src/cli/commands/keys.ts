@@ -1,5 +1,6 @@
-// `leasehold keys`: key sets for those who keep the root key on another machine. `sign-set` needs no database.
-import { readFile, writeFile } from 'node:fs/promises'
+// `leasehold keys`: key sets for those who keep the root key on another machine, and keys of one's own. `generate`,
+// `show` and `sign-set` need no database.
+import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadRootKey } from '../../config/root-key-file.ts'
 import { KEY_SET_TYP, type KeySetClaims } from '../../contract/claims.ts'
@@ -11,12 +12,20 @@ import { signJws } from '../../mint/sign-jws.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
 import { type Command, type CommandIo, readArguments, required, runSubcommand } from '../command.ts'
+import { codeOf, contentOf } from '../files.ts'
+import { generateKey } from '../keys/generate.ts'
+import { showKey } from '../keys/show.ts'
 import { withServices } from '../open-services.ts'
 
 const usage = `Usage:
+  leasehold keys generate --output <file> [--public-output <file>] [--json]
+  leasehold keys show <file|-> [--format pem|spki|jwk|hex] [--json]
   leasehold keys draft [--output <file>]
   leasehold keys sign-set --draft <file> --root-key <file> [--output <file>]
   leasehold keys import --set <file>
+
+generate writes an Ed25519 private key (PEM, mode 0600) to a file that is not there yet, and --public-output the public
+key (base64 SPKI) beside it. show tells the public half of a private or public key, with --format in that form alone.
 
 The server has the root's public half alone (LEASEHOLD_ROOT_KEY=public:…). draft writes down what is to be signed,
 sign-set signs it on the machine that has the root key and no database, import publishes it. The root key file holds
@@ -81,14 +90,6 @@ function summary(claims: KeySetClaims, publicKey: string): string[] {
   ]
 }
 
-async function contentOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    throw new StartError(`${file} cannot be read (${codeOf(error)}).`, 'Name a file that this user may read.')
-  }
-}
-
 async function deliver(content: string, file: string | undefined, io: CommandIo): Promise<void> {
   if (file === undefined) return io.out(content)
   try {
@@ -102,9 +103,12 @@ async function deliver(content: string, file: string | undefined, io: CommandIo)
   io.say(`Written to ${file}.`)
 }
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-
 export const command: Command = {
   usage,
-  run: (args, io) => runSubcommand({ draft, 'sign-set': signSet, import: importSet }, args, io),
+  run: (args, io) =>
+    runSubcommand(
+      { generate: generateKey, show: showKey, draft, 'sign-set': signSet, import: importSet },
+      args,
+      io,
+    ),
 }
