@@ -1,16 +1,21 @@
 // Path, method and schemas of the admin routes of API keys, license keys and static license JWTs.
 import {
   apiKeyAnswer,
+  apiKeyRotation,
   credentialPath,
   credentialQuery,
   issuedApiKey,
   issuedLicenseKey,
   issuedStaticJwt,
   licenseKeyAnswer,
+  licenseKeyQuery,
+  licenseKeyRotation,
   newApiKey,
   newLicenseKey,
   newStaticJwt,
   revocation,
+  rotatedApiKey,
+  rotatedLicenseKey,
   staticJwtAnswer,
   staticJwtRevocation,
 } from './admin-credentials.schema.ts'
@@ -46,6 +51,15 @@ export const revokeApiKeyRoute = {
   responses: { 200: json(apiKeyAnswer, 'The key as it is now.'), default: refusal },
 } as const
 
+export const rotateApiKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/api-keys/{id}/rotate',
+  summary: 'Replace an API key; both work for the overlap, and the new one is shown once. Role: operator.',
+  request: { params: credentialPath('key'), body: body(apiKeyRotation, false) },
+  responses: { 201: json(rotatedApiKey, 'The new key.'), default: refusal },
+} as const
+
 export const issueLicenseKeyRoute = {
   ...common,
   method: 'post',
@@ -60,7 +74,7 @@ export const listLicenseKeysRoute = {
   method: 'get',
   path: '/api/v1/admin/license-keys',
   summary: 'License keys, newest first. Role: auditor.',
-  request: { query: credentialQuery },
+  request: { query: licenseKeyQuery },
   responses: { 200: page(licenseKeyAnswer, 'A page of license keys.'), default: refusal },
 } as const
 
@@ -71,6 +85,15 @@ export const revokeLicenseKeyRoute = {
   summary: 'Revoke a license key; one minted offline holds where the server is not asked. Role: operator.',
   request: { params: credentialPath('lk'), body: body(revocation, false) },
   responses: { 200: json(licenseKeyAnswer, 'The key as it is now.'), default: refusal },
+} as const
+
+export const rotateLicenseKeyRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/license-keys/{id}/rotate',
+  summary: 'Replace a license key; the old one keeps its seats and takes none. Role: operator.',
+  request: { params: credentialPath('lk'), body: body(licenseKeyRotation, false) },
+  responses: { 201: json(rotatedLicenseKey, 'The new key.'), default: refusal },
 } as const
 
 export const issueStaticJwtRoute = {

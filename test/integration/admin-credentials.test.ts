@@ -44,6 +44,7 @@ describe('the credentials of a license', () => {
         license_id: license,
         name: 'ci',
         prefix: api_key.slice(0, 11),
+        replaced_by: null,
         status: 'active',
         expires_at: null,
         revoked_at: null,

@@ -57,7 +57,7 @@ async function openByKey(
       begins: true,
       instanceId: body.instance_id,
       facts,
-      seat: { kind: key.retired ? 'hold' : mode },
+      seat: { kind: mode },
       instanceToken,
       boundJwt: proof === 'license',
       tokenWish: bearer === null ? 'wanted' : 'keep',

@@ -11,8 +11,6 @@ import { findLicense, type LicenseFacts } from '../licenses/license-facts.ts'
 export interface FoundLicenseKey {
   id: string
   license: LicenseFacts
-  /** A retired key keeps the seats it holds and takes none. */
-  retired: boolean
   revoked: boolean
 }
 
@@ -44,7 +42,7 @@ export async function findLicenseKey(ctx: Ctx, product: string, text: string): P
     .where(eq(licenseKeys.hash, hashCredential(ctx, 'license_key', text)))
   const license = row ? await findLicense(ctx.db, row.licenseId) : null
   if (!row || !license || license.productCode !== product) throw unknown()
-  return { id: row.id, license, retired: row.retiredAt !== null, revoked: row.revokedAt !== null }
+  return { id: row.id, license, revoked: row.revokedAt !== null }
 }
 
 const malformed = () =>

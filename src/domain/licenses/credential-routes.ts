@@ -10,6 +10,8 @@ import {
   revokeApiKeyRoute,
   revokeLicenseKeyRoute,
   revokeStaticJwtRoute,
+  rotateApiKeyRoute,
+  rotateLicenseKeyRoute,
 } from '../../contract/admin-credentials.routes.ts'
 import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
@@ -27,6 +29,8 @@ import {
 } from './list-credentials.ts'
 import { presentApiKey, presentLicenseKey, presentStaticJwt } from './present-credential.ts'
 import { revokeCredential } from './revoke-credential.ts'
+import { rotateApiKey } from './rotate-api-key.ts'
+import { rotateLicenseKey } from './rotate-license-key.ts'
 
 const nowOf = (c: Context): Date => c.get('ctx').clock.now()
 
@@ -49,6 +53,11 @@ function mountApiKeyRoutes(app: Router): void {
       200,
     )
   })
+  app.openapi(createRoute({ ...rotateApiKeyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    const { row, secret } = await rotateApiKey(c.get('ctx'), id, c.req.valid('json'))
+    return c.json({ ...presentApiKey(row, nowOf(c)), api_key: secret, replaces: id }, 201)
+  })
   app.openapi(createRoute({ ...revokeApiKeyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
     await revokeCredential(c.get('ctx'), 'api_key', id, c.req.valid('json'))
@@ -68,6 +77,11 @@ function mountLicenseKeyRoutes(app: Router): void {
       page.items.map((row) => presentLicenseKey(row, nowOf(c))),
       200,
     )
+  })
+  app.openapi(createRoute({ ...rotateLicenseKeyRoute, middleware: optionalBody }), async (c) => {
+    const { id } = c.req.valid('param')
+    const { row, secret } = await rotateLicenseKey(c.get('ctx'), id, c.req.valid('json'))
+    return c.json({ ...presentLicenseKey(row, nowOf(c)), license_key: secret, replaces: id }, 201)
   })
   app.openapi(createRoute({ ...revokeLicenseKeyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')

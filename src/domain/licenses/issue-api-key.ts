@@ -10,6 +10,7 @@ import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
 import { holdLicense } from './hold-license.ts'
+import type { LicenseFacts } from './license-facts.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
@@ -34,10 +35,10 @@ export async function issueApiKey(ctx: Ctx, input: NewApiKey): Promise<{ row: Ap
     createdAt: now,
     replacedBy: null,
   }
-  if (row.expiresAt !== null && row.expiresAt <= now) throw inThePast()
+  refusePast(row, now)
   await transaction(ctx.db, async (tx) => {
     const license = await holdLicense(tx, licenseId)
-    if (license.status === 'revoked') throw revoked()
+    refuseRevoked(license)
     await tx.insert(apiKeys).values(row)
     await recordChange(tx, ctx, {
       action: 'api_key.issue',
@@ -50,14 +51,20 @@ export async function issueApiKey(ctx: Ctx, input: NewApiKey): Promise<{ row: Ap
   return { row, secret }
 }
 
-const inThePast = () =>
-  new Refusal('invalid_request', 'The key would have expired already.', {
+/** @throws Refusal `invalid_request` for a key whose end has come. */
+export function refusePast({ expiresAt }: Pick<ApiKeyRow, 'expiresAt'>, now: Date): void {
+  if (expiresAt === null || expiresAt > now) return
+  throw new Refusal('invalid_request', 'The key would have expired already.', {
     facts: { errors: [{ pointer: '/expires_at', message: 'is in the past' }] },
     fix: 'Name a later time, or leave expires_at out.',
   })
+}
 
-const revoked = () =>
-  new Refusal('conflict', 'The license was revoked, and that is final.', {
+/** @throws Refusal `conflict` for a license that was revoked. */
+export function refuseRevoked({ status }: Pick<LicenseFacts, 'status'>): void {
+  if (status !== 'revoked') return
+  throw new Refusal('conflict', 'The license was revoked, and that is final.', {
     facts: { reason: 'license_revoked' },
     fix: 'Issue a new license to the customer.',
   })
+}

@@ -66,13 +66,14 @@ interface Order {
  * A key is a credential: what it is worth is decided by the license's row each time it is presented, so one may be
  * issued while the license is suspended or past its end. An offline key is a lease that nobody can call back.
  */
-function refuseUnissuable(license: LicenseFacts, offline: boolean, now: Date): void {
+export function refuseUnissuable(license: LicenseFacts, offline: boolean, now: Date): void {
   if (license.status !== 'revoked' && !offline) return
   const standing = standingToIssue(license, 0, now)
   if (standing.inGrace) throw inGrace(license)
 }
 
-async function insertDistinct(
+/** Signs a key that differs from every other of the license, and stores its hash. @throws Refusal `conflict` */
+export async function insertDistinct(
   tx: Transaction,
   ctx: Ctx,
   { keyring, license, input, now }: Order,

@@ -1,7 +1,7 @@
 // Reads the credentials of licenses for an admin: pages of them, or one. Hashes stay inside.
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, gt, isNotNull, isNull, lt, lte, not, or, type SQL, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
-import type { CredentialQuery } from '../../contract/admin-credentials.schema.ts'
+import type { CredentialQuery, LicenseKeyQuery } from '../../contract/admin-credentials.schema.ts'
 import { apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
@@ -17,19 +17,19 @@ export async function listApiKeys(ctx: Ctx, query: CredentialQuery): Promise<Pag
   const rows = await ctx.db
     .select()
     .from(apiKeys)
-    .where(within(apiKeys, query))
+    .where(and(within(apiKeys, query), hasStatus(apiKeys, query.status, ctx.clock.now())))
     .orderBy(desc(apiKeys.id))
     .limit(query.limit + 1)
   return pageOf(rows, query.limit, (row) => [row.id])
 }
 
 /** Newest first. */
-export async function listLicenseKeys(ctx: Ctx, query: CredentialQuery): Promise<Page<LicenseKeyRow>> {
+export async function listLicenseKeys(ctx: Ctx, query: LicenseKeyQuery): Promise<Page<LicenseKeyRow>> {
   requireRole(ctx, 'auditor')
   const rows = await ctx.db
     .select()
     .from(licenseKeys)
-    .where(within(licenseKeys, query))
+    .where(and(within(licenseKeys, query), keyHasStatus(query.status, ctx.clock.now())))
     .orderBy(desc(licenseKeys.id))
     .limit(query.limit + 1)
   return pageOf(rows, query.limit, (row) => [row.id])
@@ -41,7 +41,7 @@ export async function listStaticJwts(ctx: Ctx, query: CredentialQuery): Promise<
   const rows = await ctx.db
     .select()
     .from(staticJwts)
-    .where(within(staticJwts, query))
+    .where(and(within(staticJwts, query), hasStatus(staticJwts, query.status, ctx.clock.now())))
     .orderBy(desc(staticJwts.id))
     .limit(query.limit + 1)
   return pageOf(rows, query.limit, (row) => [row.id])
@@ -73,9 +73,51 @@ export async function getStaticJwt(ctx: Ctx, id: string): Promise<StaticJwtRow> 
   return row ?? notFound('license JWT')
 }
 
-function within(table: { id: AnyPgColumn; licenseId: AnyPgColumn }, { after, license }: CredentialQuery) {
+type Whose = Pick<CredentialQuery, 'after' | 'license' | 'customer'>
+
+function within(table: { id: AnyPgColumn; licenseId: AnyPgColumn }, { after, license, customer }: Whose) {
   return and(
     after === undefined ? undefined : lt(table.id, decodeCursor(after, UUID_PART)[0]),
     license === undefined ? undefined : eq(table.licenseId, uuidOf('lic', license, 'license')),
+    customer === undefined ? undefined : isLicenseOf(table.licenseId, uuidOf('cus', customer, 'customer')),
   )
+}
+
+const isLicenseOf = (licenseId: AnyPgColumn, customerId: string): SQL => sql`${licenseId} in (
+  select l.id from licenses l where l.customer_id = ${customerId}::uuid)`
+
+/** As presentApiKey and presentStaticJwt say it. */
+function hasStatus(
+  table: { revokedAt: AnyPgColumn; expiresAt: AnyPgColumn },
+  status: CredentialQuery['status'],
+  now: Date,
+): SQL | undefined {
+  switch (status) {
+    case undefined:
+      return undefined
+    case 'revoked':
+      return isNotNull(table.revokedAt)
+    case 'expired':
+      return and(isNull(table.revokedAt), lte(table.expiresAt, now))
+    case 'active':
+      return and(isNull(table.revokedAt), or(isNull(table.expiresAt), gt(table.expiresAt, now)))
+  }
+}
+
+/** As presentLicenseKey says it. */
+function keyHasStatus(status: LicenseKeyQuery['status'], now: Date): SQL | undefined {
+  const { revokedAt, retiredAt, offline, expiresAt } = licenseKeys
+  const isOver = sql`(${offline} and coalesce(${lte(expiresAt, now)}, false))`
+  switch (status) {
+    case undefined:
+      return undefined
+    case 'revoked':
+      return isNotNull(revokedAt)
+    case 'retired':
+      return and(isNull(revokedAt), isNotNull(retiredAt))
+    case 'expired':
+      return and(isNull(revokedAt), isNull(retiredAt), isOver)
+    case 'active':
+      return and(isNull(revokedAt), isNull(retiredAt), not(isOver))
+  }
 }

@@ -14,16 +14,25 @@ export const presentApiKey = (row: ApiKeyRow, now: Date): ApiKeyAnswer => ({
   id: publicId('key', row.id),
   ...shared(row, now),
   prefix: row.prefix,
+  replaced_by: row.replacedBy && publicId('key', row.replacedBy),
 })
 
 /** Only a key that is a lease of its own expires by itself; any other holds as long as its license (T6). */
 export const presentLicenseKey = (row: LicenseKeyRow, now: Date): LicenseKeyAnswer => ({
   id: publicId('lk', row.id),
   ...shared(row, now),
-  ...(row.offline || row.revokedAt !== null ? {} : { status: 'active' as const }),
+  status: licenseKeyStatus(row, now),
   prefix: row.prefix,
   offline: row.offline,
+  retired_at: row.retiredAt && rfc3339(row.retiredAt),
+  replaced_by: row.replacedBy && publicId('lk', row.replacedBy),
 })
+
+function licenseKeyStatus(row: LicenseKeyRow, now: Date): LicenseKeyAnswer['status'] {
+  if (row.revokedAt !== null) return 'revoked'
+  if (row.retiredAt !== null) return 'retired'
+  return row.offline && row.expiresAt !== null && row.expiresAt <= now ? 'expired' : 'active'
+}
 
 export const presentStaticJwt = (row: StaticJwtRow, now: Date): StaticJwtAnswer => ({
   id: publicId('sjw', row.id),

@@ -15,6 +15,8 @@ export interface SessionCredential extends CredentialName {
   revoked: boolean
   /** Revoked together with the sessions that it began. */
   ended: boolean
+  /** A license key that was replaced: it keeps the seats that it holds and takes none. */
+  retired: boolean
   refreshable: boolean
 }
 
@@ -39,13 +41,23 @@ export async function readCredential(
   if (source === 'static_jwt') {
     const [row] = await db.select().from(staticJwts).where(eq(staticJwts.id, id))
     const revoked = row !== undefined && row.revokedAt !== null
-    return { source, id, revoked, ended: revoked, refreshable: row?.refreshable ?? true }
+    return { source, id, revoked, ended: revoked, retired: false, refreshable: row?.refreshable ?? true }
   }
-  const table = source === 'api_key' ? apiKeys : licenseKeys
-  const [row] = await db
-    .select({ revokedAt: table.revokedAt, endSessions: table.endSessions })
-    .from(table)
-    .where(eq(table.id, id))
+  const [row] =
+    source === 'api_key'
+      ? await db
+          .select({ revokedAt: apiKeys.revokedAt, endSessions: apiKeys.endSessions })
+          .from(apiKeys)
+          .where(eq(apiKeys.id, id))
+      : await db
+          .select({
+            revokedAt: licenseKeys.revokedAt,
+            endSessions: licenseKeys.endSessions,
+            retiredAt: licenseKeys.retiredAt,
+          })
+          .from(licenseKeys)
+          .where(eq(licenseKeys.id, id))
   const revoked = row !== undefined && row.revokedAt !== null
-  return { source, id, revoked, ended: revoked && row.endSessions, refreshable: true }
+  const retired = row !== undefined && 'retiredAt' in row && row.retiredAt !== null
+  return { source, id, revoked, ended: revoked && row.endSessions, retired, refreshable: true }
 }

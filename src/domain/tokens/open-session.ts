@@ -52,7 +52,7 @@ export async function openSession(
   const claims = await needsNewSeat(tx, row.instanceKey, request.license.id, request.seat, now)
   const license = await holdLicense(tx, request.license.id, claims ? 'no key update' : 'share')
   const standing = standingOf(license, ctx.settings.tokenLife, now)
-  const revoked = await refuseEnded(tx, request)
+  const { revoked, retired } = await refuseEnded(tx, request)
 
   const deny = async (denial: Denial): Promise<SessionDenial> => {
     // Whoever is denied takes no proven instance's token away, and a revoked key proves nothing.
@@ -80,7 +80,7 @@ export async function openSession(
     leaseEndsAt: endOfLease(license, standing.exp),
     now,
     newId: uuidv7(now, ctx.random),
-    mode: request.seat,
+    mode: retired ? { kind: 'hold' } : request.seat,
   })
   if (!seat.ok) return deny(seat)
 
@@ -108,15 +108,18 @@ export async function openSession(
   }
 }
 
-/** True when a presented license key was revoked; other credentials are refused outright. */
-async function refuseEnded(tx: Transaction, { credential, begins }: SessionRequest): Promise<boolean> {
-  const { revoked, ended } = await readCredential(tx, credential)
+/** What became of a license key that was presented; other credentials are refused outright. */
+async function refuseEnded(
+  tx: Transaction,
+  { credential, begins }: SessionRequest,
+): Promise<{ revoked: boolean; retired: boolean }> {
+  const { revoked, ended, retired } = await readCredential(tx, credential)
   if (!begins) {
     if (ended) throw sessionEnded()
-    return false
+    return { revoked: false, retired: false }
   }
   if (revoked && credential.source === 'api_key') throw apiKeyRevoked()
-  return revoked
+  return { revoked, retired }
 }
 
 function knownOf(
