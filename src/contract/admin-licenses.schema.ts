@@ -138,6 +138,7 @@ export const licenseQuery = z.strictObject({
   text: queryText(255).optional().meta({
     description: "Part of the label, the tenant id, or the customer's name, company or e-mail.",
   }),
+  expiring_after: instant.optional().meta({ description: 'Licenses whose own end is not before it.' }),
   expiring_before: instant.optional().meta({ description: 'Licenses whose own end comes before it.' }),
 })
 

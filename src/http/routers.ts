@@ -12,6 +12,7 @@ import { mountLicenseRoutes } from '../domain/licenses/routes.ts'
 import type { Router } from '../domain/routing.ts'
 import { mountSigningAdminRoutes } from '../domain/signing/admin-routes.ts'
 import { mountSigningRoutes } from '../domain/signing/routes.ts'
+import { mountStatsRoutes } from '../domain/stats/routes.ts'
 import { mountTelemetryAdminRoutes } from '../domain/telemetry/admin-routes.ts'
 import { mountTelemetryRoutes } from '../domain/telemetry/routes.ts'
 import { mountTokenRoutes } from '../domain/tokens/routes.ts'
@@ -30,6 +31,7 @@ export function mountAdminApi(app: Router): void {
   mountLicenseRoutes(app)
   mountInstanceAdminRoutes(app)
   mountTelemetryAdminRoutes(app)
+  mountStatsRoutes(app)
   mountAnomalyRoutes(app)
   mountSigningAdminRoutes(app)
   mountAdminKeyRoutes(app)

@@ -1,5 +1,5 @@
 // Reads licenses for an admin: one, or pages of them.
-import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { LicenseQuery } from '../../contract/admin-licenses.schema.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
@@ -19,7 +19,7 @@ export async function getLicense(ctx: Ctx, id: string): Promise<LicenseView> {
 export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<LicenseView>> {
   requireRole(ctx, 'auditor')
   const now = ctx.clock.now()
-  const { after, customer, expiring_before: before } = query
+  const { after, customer, expiring_after: from, expiring_before: before } = query
   const where = and(
     after === undefined ? undefined : lt(licenses.id, decodeCursor(after, UUID_PART)[0]),
     customer === undefined
@@ -29,6 +29,7 @@ export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<
     query.status === undefined ? undefined : hasStatus(query.status, now),
     query.tier === undefined ? undefined : eq(tiers.code, query.tier),
     query.text === undefined ? undefined : contains(query.text),
+    from === undefined ? undefined : gte(licenses.expiresAt, parseRfc3339(from)),
     before === undefined ? undefined : lt(licenses.expiresAt, parseRfc3339(before)),
   )
   const rows = await viewLicenses(ctx.db, where, now, query.limit + 1)
