@@ -1,6 +1,6 @@
 // What a framework answers for a feature that is not granted: 402 with a body that explains itself (T13).
 // Knows no framework.
-import type { License } from './license.ts'
+import type { License } from './public/license.ts'
 
 /** HTTP 402 Payment Required (RFC 9110, section 15.5.3). */
 export const PAYMENT_REQUIRED = 402

@@ -1,8 +1,8 @@
 // startLicense: options in, a License out, within the connect timeout whatever network and disk do.
 import type { Host } from './host/port.ts'
-import type { License } from './license.ts'
 import { type CheckedOptions, checkOptions, LicenseOptionsError } from './options/check.ts'
 import type { LicenseOptions } from './options.ts'
+import type { License } from './public/license.ts'
 import { type Driver, drive } from './runtime/driver.ts'
 import { openGates } from './runtime/gates.ts'
 import { licenseOver, openListeners } from './runtime/license.ts'

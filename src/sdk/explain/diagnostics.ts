@@ -1,5 +1,5 @@
 // What `license.diagnostics()` says, as data: for a support page or a bundle. Never a secret.
-import type { LicenseView } from '../license.ts'
+import type { LicenseView } from '../public/license.ts'
 
 /** The very JSON text that the next report consists of. Beside it a request carries only nonce and refresh chain. */
 export interface NextReport {

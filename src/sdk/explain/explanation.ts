@@ -1,5 +1,5 @@
 // What `license.explain()` says, as data. How it is put together and put into words is explain.ts and text.ts.
-import type { LicenseSource, LicenseView } from '../license.ts'
+import type { LicenseSource, LicenseView } from '../public/license.ts'
 
 /** Where a feature's or limit's value comes from. */
 export type Origin = LicenseSource | 'default'

@@ -1,6 +1,7 @@
 // The entry for Node: startLicense on this platform, and everything public.
-import type { License } from '../license.ts'
+
 import type { LicenseOptions } from '../options.ts'
+import type { License } from '../public/license.ts'
 import { startLicenseOn } from '../start.ts'
 import { nodeHost } from './node.ts'
 

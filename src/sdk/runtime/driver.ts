@@ -1,7 +1,7 @@
 // Carries events to the reducer and its effects out to the platform. Decides nothing; never throws.
 import type { Disk, Owner } from '../disk/disk.ts'
 import type { Host } from '../host/port.ts'
-import type { LicenseChange } from '../license.ts'
+import type { LicenseChange } from '../public/license.ts'
 import type { Effect } from '../state/effects.ts'
 import type { Event } from '../state/events.ts'
 import { reduce } from '../state/reduce.ts'

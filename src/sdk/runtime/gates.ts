@@ -1,5 +1,5 @@
 // What `has` and `limit` read: plain maps, rebuilt when the view changes. Remembers which features were used.
-import type { LicenseView } from '../license.ts'
+import type { LicenseView } from '../public/license.ts'
 
 interface Mark {
   used: boolean

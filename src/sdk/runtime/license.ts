@@ -2,7 +2,7 @@
 import { diagnose } from '../explain/diagnose.ts'
 import { explain } from '../explain/explain.ts'
 import type { HostLog } from '../host/port.ts'
-import type { License, LicenseChange, StopOptions } from '../license.ts'
+import type { License, LicenseChange, StopOptions } from '../public/license.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Reporter } from '../wire/report.ts'
 import type { Driver } from './driver.ts'

@@ -1,8 +1,8 @@
 // One run of the SDK: wires platform, disk, trust and driver together, looks after the lock, and ends it all in order.
 import { type Disk, openDisk } from '../disk/disk.ts'
 import type { Host } from '../host/port.ts'
-import type { StopOptions } from '../license.ts'
 import type { CheckedOptions } from '../options/check.ts'
+import type { StopOptions } from '../public/license.ts'
 import type { Role, SdkState } from '../state/state.ts'
 import { toStored } from '../state/stored.ts'
 import type { Trust } from '../trust/trust.ts'

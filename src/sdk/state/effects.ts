@@ -1,5 +1,5 @@
 // What the state wants done. The driver does it; nothing here decides.
-import type { LicenseChange } from '../license.ts'
+import type { LicenseChange } from '../public/license.ts'
 import type { RequestKind } from './events.ts'
 import type { TaskKind } from './state.ts'
 

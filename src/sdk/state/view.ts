@@ -3,7 +3,7 @@ import { stateWithin } from '../../license/state.ts'
 import { type Circumstances, chooseGrant, inOrder } from '../grants/choose.ts'
 import type { Grant, Limits } from '../grants/grant.ts'
 import { isDead, latest } from '../grants/rejection.ts'
-import type { LicenseChange, LicenseSource, LicenseView } from '../license.ts'
+import type { LicenseChange, LicenseSource, LicenseView } from '../public/license.ts'
 import { isDenied, now, nowSeconds } from '../time/clock.ts'
 import type { SdkState } from './state.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { LicenseChange } from '../../../src/sdk/license.ts'
+import type { LicenseChange } from '../../../src/sdk/public/license.ts'
 import { makePair } from '../../unit/license/fixtures.ts'
 import { DAY, HOUR, json, makeWorld, start, thumbprint, warnings } from './support/world.ts'
 

@@ -1,7 +1,7 @@
 // The public License object's type: what a product reads, hears and may ask for. Implements nothing.
-import type { LicenseState } from '../license/state.ts'
-import type { Diagnostics } from './explain/diagnostics.ts'
-import type { Explanation } from './explain/explanation.ts'
+import type { LicenseState } from '../../license/state.ts'
+import type { Diagnostics } from '../explain/diagnostics.ts'
+import type { Explanation } from '../explain/explanation.ts'
 
 /** Where the rights in force come from. */
 export type LicenseSource = 'static' | 'online' | 'cache' | 'offline' | 'community'
