@@ -1,4 +1,4 @@
-// The SDK's three files: instance-id, state.json, license-cache.jwt. A file that is torn, foreign or of a newer format
+// The SDK's files: instance-id, state.json, key-set.jws, license-cache.jwt. A file that is torn, foreign or of a newer format
 // is set aside; a disk that fails costs a warning and nothing else.
 
 import { mayReplace } from '../grants/choose.ts'
@@ -9,6 +9,7 @@ import { readStored, type StoredState } from '../state/stored.ts'
 import type { Trust } from '../trust/trust.ts'
 
 const STATE = 'state.json'
+const KEY_SET = 'key-set.jws'
 const CACHE = 'license-cache.jwt'
 const INSTANCE_ID = 'instance-id'
 
@@ -26,19 +27,27 @@ export interface Disk {
   keepInstanceId(id: string): Promise<void>
   /** The state file; null where there is none that is ours. Only the leader moves files. */
   loadState(own: Owner, mayMove: boolean): Promise<StoredState | null>
-  /** The state file if another process has written it since. */
+  /** Whether a state file may be there that could not be read yet: until it is, none is written over it. */
+  isUnread(): boolean
+  /** The state file if another process has written it since. A disk that fails has not. */
   rereadState(own: Owner): Promise<StoredState | null>
-  saveState(stored: StoredState): Promise<void>
+  /** The key set if another process has written it since. */
+  rereadKeySet(): Promise<string | null>
+  /** State and key set. False where one of them was not written; the one does not wait for the other. */
+  saveState(stored: StoredState, keySet: string | null): Promise<boolean>
   /** The cached license, or why there is none. */
   loadCache(trust: Trust, mayMove: boolean): Promise<{ grant: Grant | null; outcome: string }>
-  /** Unless the cache holds a later one. `now` in unix seconds. */
-  saveCache(token: string, issuedAt: number, trust: Trust, now: number): Promise<void>
+  /** Unless the cache holds a later one. `now` in unix seconds. False where it was not written. */
+  saveCache(token: string, issuedAt: number, trust: Trust, now: number): Promise<boolean>
   dropCache(): Promise<void>
 }
 
 export function openDisk(storage: HostStorage, log: HostLog): Disk {
   const told = new Set<string>()
+  /** The texts as this process has last seen or written them. */
   let lastState: string | null = null
+  let lastKeySet: string | null = null
+  let unread = true
   let lastCache: string | null = null
 
   /** Runs disk work; a fault is told once for each kind and place. */
@@ -61,16 +70,21 @@ export function openDisk(storage: HostStorage, log: HostLog): Disk {
     await storage.setAside(name)
   }
 
-  async function readState(
-    own: Owner,
-    mayMove: boolean,
-  ): Promise<{ text: string | null; stored: StoredState | null }> {
-    const text = await tryDisk('read', () => storage.read(STATE), null)
-    if (text === null) return { text, stored: null }
-    const read = readStored(text, own)
-    if (read.ok) return { text, stored: read.stored }
-    if (mayMove) await setAside(STATE, read.reason)
-    return { text: null, stored: null }
+  /** Null where there is no such file, undefined where the disk does not say. */
+  const readText = (name: string) =>
+    tryDisk<string | null | undefined>('read', () => storage.read(name), undefined)
+
+  async function saveKeySet(keySet: string | null): Promise<boolean> {
+    if (keySet === null || keySet === lastKeySet) return true
+    return tryDisk(
+      'written',
+      async () => {
+        await storage.write(KEY_SET, keySet)
+        lastKeySet = keySet
+        return true
+      },
+      false,
+    )
   }
 
   return {
@@ -86,33 +100,58 @@ export function openDisk(storage: HostStorage, log: HostLog): Disk {
       tryDisk(
         'written',
         async () => {
-          if ((await storage.read(INSTANCE_ID)) !== null) await setAside(INSTANCE_ID, 'torn')
+          const present = await storage.read(INSTANCE_ID)
+          // A disk that could not be read a moment ago: what it holds is older than this run.
+          if (present !== null && isInstanceId(present.trim())) return
+          if (present !== null) await setAside(INSTANCE_ID, 'torn')
           await storage.write(INSTANCE_ID, `${id}\n`)
         },
         undefined,
       ),
 
     async loadState(own, mayMove) {
-      const { text, stored } = await readState(own, mayMove)
-      lastState = text
-      return stored
+      const text = await readText(STATE)
+      unread = text === undefined
+      if (!text) return null
+      const read = readStored(text, own)
+      if (read.ok) {
+        lastState = text
+        return read.stored
+      }
+      if (mayMove) await setAside(STATE, read.reason)
+      return read.carried ?? null
     },
+    isUnread: () => unread,
     async rereadState(own) {
-      const { text, stored } = await readState(own, false)
-      if (text === lastState) return null
-      lastState = text
-      return stored
+      const text = await readText(STATE)
+      if (text === undefined || text === lastState) return null
+      const read = text === null ? null : readStored(text, own)
+      // Of a run whose own id could not be read either: its state is left alone, what it says of the license counts.
+      const isFormer = unread && read?.ok === false && read.carried !== undefined
+      unread = isFormer
+      if (isFormer || read?.ok) lastState = text
+      return read?.ok ? read.stored : isFormer ? (read.carried ?? null) : null
     },
-    saveState: (stored) =>
-      tryDisk(
+    async rereadKeySet() {
+      const text = (await readText(KEY_SET))?.trim()
+      if (!text || text === lastKeySet) return null
+      lastKeySet = text
+      return text
+    },
+    async saveState(stored, keySet) {
+      if (unread) return false
+      const saved = await tryDisk(
         'written',
         async () => {
           const text = `${JSON.stringify(stored)}\n`
           await storage.write(STATE, text)
           lastState = text
+          return true
         },
-        undefined,
-      ),
+        false,
+      )
+      return (await saveKeySet(keySet)) && saved
+    },
 
     async loadCache(trust, mayMove) {
       const text = await tryDisk('read', () => storage.read(CACHE), null)
@@ -134,12 +173,13 @@ export function openDisk(storage: HostStorage, log: HostLog): Disk {
           const present = (await storage.read(CACHE).catch(() => null))?.trim() ?? ''
           if (present !== '' && present !== lastCache) {
             const other = await trust.licenseJwt(present, 'cache')
-            if (other.ok && !mayReplace(other.value, { issuedAt }, now)) return
+            if (other.ok && !mayReplace(other.value, { issuedAt }, now)) return true
           }
           await storage.write(CACHE, token)
           lastCache = token
+          return true
         },
-        undefined,
+        false,
       ),
     dropCache: () => tryDisk('removed', () => storage.remove(CACHE), undefined),
   }

@@ -51,6 +51,16 @@ export function afterGrant(rejections: Rejections, grant: Pick<Grant, 'licenseId
   return without(rejections, grant.licenseId)
 }
 
+/** What both know, and of the same license the later word. */
+export function laterOf(one: Rejections, other: Rejections): Rejections {
+  const merged: Record<string, Rejection> = { ...one }
+  for (const [id, rejection] of Object.entries(other)) {
+    const known = Object.hasOwn(merged, id) ? merged[id] : undefined
+    if (known === undefined || rejection.iat >= known.iat) merged[id] = rejection
+  }
+  return newest(merged)
+}
+
 /** The one that was said last. */
 export function latest(rejections: Rejections): (Rejection & { licenseId: string }) | null {
   let found: (Rejection & { licenseId: string }) | null = null

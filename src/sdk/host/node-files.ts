@@ -4,16 +4,13 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { asStorage, codeOf } from './node-faults.ts'
-import { StorageFault } from './port.ts'
-
-/** Bytes. */
-export const MAX_FILE = 64 * 1024
+import { MAX_TEXT, StorageFault } from './port.ts'
 
 // Windows knows no O_NOFOLLOW and no O_NONBLOCK; the check by name remains.
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
 
 /** The text of a plain file; null where there is none. @throws StorageFault `symlink`, `too_large`, `denied`, `failed` */
-export function readSmallFile(path: string): Promise<string | null> {
+export function readSmallFile(path: string, limit: number = MAX_TEXT): Promise<string | null> {
   return asStorage(path, async () => {
     let file: FileHandle
     try {
@@ -27,8 +24,8 @@ export function readSmallFile(path: string): Promise<string | null> {
     try {
       const stat = await file.stat()
       if (!stat.isFile()) throw new StorageFault('failed', `${path}: not a file`)
-      if (stat.size > MAX_FILE) throw new StorageFault('too_large', `${path}: larger than ${MAX_FILE} bytes`)
-      return await readAll(file, path)
+      if (stat.size > limit) throw tooLarge(path, limit)
+      return await readAll(file, path, limit)
     } finally {
       await file.close()
     }
@@ -36,23 +33,24 @@ export function readSmallFile(path: string): Promise<string | null> {
 }
 
 /** Also of a file that grows while it is read, no more than the limit. */
-async function readAll(file: FileHandle, path: string): Promise<string> {
-  const buffer = Buffer.alloc(MAX_FILE + 1)
+async function readAll(file: FileHandle, path: string, limit: number): Promise<string> {
+  const buffer = Buffer.alloc(limit + 1)
   let length = 0
   while (length < buffer.length) {
     const { bytesRead } = await file.read(buffer, length, buffer.length - length, length)
     if (bytesRead === 0) return buffer.toString('utf8', 0, length)
     length += bytesRead
   }
-  throw new StorageFault('too_large', `${path}: larger than ${MAX_FILE} bytes`)
+  throw tooLarge(path, limit)
 }
 
+const tooLarge = (path: string, limit: number) =>
+  new StorageFault('too_large', `${path}: larger than ${limit} bytes`)
+
 /** Writes beside, syncs, renames: whatever happens, the old or the new text is there. Mode 0600. @throws StorageFault */
-export function replaceFile(path: string, text: string): Promise<void> {
+export function replaceFile(path: string, text: string, limit: number = MAX_TEXT): Promise<void> {
   return asStorage(path, async () => {
-    if (Buffer.byteLength(text) > MAX_FILE) {
-      throw new StorageFault('too_large', `${path}: larger than ${MAX_FILE} bytes`)
-    }
+    if (Buffer.byteLength(text) > limit) throw tooLarge(path, limit)
     await refuseLink(path)
     const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`
     const file = await open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { asStorage, codeOf } from './node-faults.ts'
 import { readSmallFile, refuseLink, removeLeftovers, replaceFile } from './node-files.ts'
 import { leaderLock } from './node-lock.ts'
-import { type HostClock, type HostStorage, StorageFault } from './port.ts'
+import { type HostClock, type HostStorage, limitOf, StorageFault } from './port.ts'
 
 /** How many files of one name are kept for someone to look at. */
 const MOST_ASIDE = 5
@@ -35,8 +35,8 @@ function storageIn(place: string, clock: HostClock): HostStorage {
 
   return {
     place,
-    read: (name) => readSmallFile(pathOf(place, name)),
-    write: (name, text) => replaceFile(pathOf(place, name), text),
+    read: (name) => readSmallFile(pathOf(place, name), limitOf(name)),
+    write: (name, text) => replaceFile(pathOf(place, name), text, limitOf(name)),
     remove: (name) =>
       asStorage(place, async () => {
         await unlink(pathOf(place, name)).catch((error: unknown) => {
@@ -57,7 +57,7 @@ function storageIn(place: string, clock: HostClock): HostStorage {
       const leads = await lock.lead()
       if (leads && !cleaned) {
         cleaned = true
-        await removeLeftovers(place, ['state.json', 'license-cache.jwt', 'instance-id'])
+        await removeLeftovers(place, ['state.json', 'license-cache.jwt', 'key-set.jws', 'instance-id'])
       }
       return leads
     },

@@ -1,4 +1,5 @@
-// The platform port: all that the SDK asks of the runtime it lives in. Types alone; host/node*.ts implement it for Node.
+// The platform port: all that the SDK asks of the runtime it lives in, and the sizes that it counts on. host/node*.ts
+// implement it for Node.
 
 export interface HostClock {
   /** Wall clock, unix milliseconds. May jump in either direction. */
@@ -39,7 +40,17 @@ export class StorageFault extends Error {
   }
 }
 
-/** Small named texts (at most 64 KiB) that survive a restart, and the lock that says who may write them. */
+/** Bytes of a text that is kept, and of a file that is read. */
+export const MAX_TEXT = 64 * 1024
+/** A key set grows with every key that ever signed something still in force. */
+const MAX_KEY_SET = 256 * 1024
+
+/** The size in bytes up to which a storage keeps the text of this name. */
+export function limitOf(name: string): number {
+  return name === 'key-set.jws' ? MAX_KEY_SET : MAX_TEXT
+}
+
+/** Small named texts (at most 64 KiB, `key-set.jws` 256 KiB) that survive a restart, and the lock that says who may write them. */
 export interface HostStorage {
   /** The text, or null where there is none. @throws StorageFault */
   read(name: string): Promise<string | null>

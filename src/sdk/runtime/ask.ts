@@ -1,6 +1,7 @@
 // One control request from lock to event: re-read under the lock, pend the refresh id on disk, send, verify.
 import { encodeBase64url } from '../../license/base64.ts'
 import type { Disk } from '../disk/disk.ts'
+import { wordsOf } from '../guard.ts'
 import type { Host } from '../host/port.ts'
 import type { Effect } from '../state/effects.ts'
 import { requestOf } from '../state/requests.ts'
@@ -27,20 +28,25 @@ export interface AskPort {
 }
 
 export async function ask(effect: Extract<Effect, { type: 'send' }>, port: AskPort): Promise<void> {
+  const { term } = port.driver.state()
   try {
-    await attempt(effect, port)
+    await attempt(effect, term, port)
   } catch (error) {
     // Nothing here is expected to throw; if it does, it is an outage like another.
-    const why = error instanceof Error ? error.message : String(error)
+    const why = wordsOf(error)
     port.driver.dispatch({
       type: 'answered',
-      sent: { task: effect.task, request: effect.request, proven: false, withInstanceToken: false },
+      sent: { task: effect.task, request: effect.request, proven: false, withInstanceToken: false, term },
       outcome: { kind: 'unreachable', why },
     })
   }
 }
 
-async function attempt({ task }: Extract<Effect, { type: 'send' }>, port: AskPort): Promise<void> {
+async function attempt(
+  { task }: Extract<Effect, { type: 'send' }>,
+  term: number,
+  port: AskPort,
+): Promise<void> {
   const { host, driver, trust } = port
   if (!(await mayAsk(port))) return
   const request = requestOf(driver.state(), task)
@@ -52,9 +58,11 @@ async function attempt({ task }: Extract<Effect, { type: 'send' }>, port: AskPor
   const used = carries === 'heartbeat' ? port.gates.usedFeatures() : []
   const report = carries ? await port.reporter.take(carries) : null
   const nonce = randomText(host, 16)
+  // Whoever leads now asks for itself.
+  if (driver.state().term !== term) return
   const composed = request && compose(driver.state(), task, request, { nonce, report })
   if (!composed || port.stop.aborted) {
-    driver.dispatch({ type: 'not_sent' })
+    driver.dispatch({ type: 'not_sent', term })
     return
   }
   const { url, bearer, body, sent } = composed
@@ -84,9 +92,10 @@ async function mayAsk({ driver, disk, trust }: AskPort): Promise<boolean> {
 /** Takes over what another process has written since this one looked. */
 export async function takeOver(driver: Driver, disk: Disk, trust: Trust): Promise<void> {
   await driver.flush()
+  const keySet = await disk.rereadKeySet()
+  if (keySet !== null) await trust.follow(keySet)
   const stored = await disk.rereadState(driver.owner())
   if (stored === null) return
-  if (stored.key_set !== null) await trust.follow(stored.key_set)
   const { grant } = await disk.loadCache(trust, false)
   driver.dispatch({ type: 'read', stored, session: grant })
 }

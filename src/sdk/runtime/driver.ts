@@ -1,11 +1,12 @@
 // Carries events to the reducer and its effects out to the platform. Decides nothing; never throws.
 import type { Disk, Owner } from '../disk/disk.ts'
+import { wordsOf } from '../guard.ts'
 import type { Host } from '../host/port.ts'
 import type { LicenseChange } from '../public/license.ts'
 import type { Effect } from '../state/effects.ts'
-import type { Event } from '../state/events.ts'
+import type { Event, TimedEvent } from '../state/events.ts'
 import { reduce } from '../state/reduce.ts'
-import { nextLook } from '../state/requests.ts'
+import { LONGEST_LOOK, nextLook } from '../state/requests.ts'
 import type { SdkState } from '../state/state.ts'
 import { toStored } from '../state/stored.ts'
 import { effectiveGrant } from '../state/view.ts'
@@ -54,15 +55,44 @@ export function drive(first: SdkState, port: DriverPort): Driver {
   function dispatch(event: Event): void {
     if (ended) return
     const at = { wall: host.clock.wall(), mono: host.clock.monotonic() }
-    const before = state
-    const reduced = reduce(state, { ...event, at })
-    state = reduced.state
-    if (state.view !== before.view || state.slots !== before.slots) {
-      gates.show(state.view, unnamedLimit(state))
-    }
-    for (const effect of reduced.effects) perform(effect)
+    step({ ...event, at })
     cancelTimer()
-    cancelTimer = host.timers.after(nextLook(state), onTimer)
+    cancelTimer = host.timers.after(untilLook(), onTimer)
+  }
+
+  /** Whatever the reducer trips over stays here: the state is what it was, and what waits does not wait for ever. */
+  function step(event: TimedEvent): void {
+    const before = state
+    try {
+      const reduced = reduce(before, event)
+      state = reduced.state
+      if (state.view !== before.view || state.slots !== before.slots) {
+        gates.show(state.view, unnamedLimit(state))
+      }
+      for (const effect of reduced.effects) perform(effect)
+    } catch (error) {
+      report(error)
+      if (event.type === 'start_deadline') settle()
+      endAskers()
+      const isFailure = event.type === 'answered' && event.outcome.kind === 'unreachable'
+      // The request is over all the same; it counts as one that failed, and is tried again.
+      if (event.type === 'answered' && !isFailure) {
+        step({ ...event, outcome: { kind: 'unreachable', why: wordsOf(error) } })
+      }
+    }
+  }
+
+  function untilLook(): number {
+    try {
+      return nextLook(state)
+    } catch {
+      return LONGEST_LOOK
+    }
+  }
+
+  function endAskers(): void {
+    for (const resolve of askers) resolve()
+    askers.clear()
   }
 
   function onTimer(): void {
@@ -73,7 +103,7 @@ export function drive(first: SdkState, port: DriverPort): Driver {
   function perform(effect: Effect): void {
     switch (effect.type) {
       case 'log':
-        log(effect.level, effect.message)
+        host.log[effect.level](effect.message)
         break
       case 'change':
         port.onChange(effect.change)
@@ -82,14 +112,13 @@ export function drive(first: SdkState, port: DriverPort): Driver {
         settle()
         break
       case 'asked_done':
-        for (const resolve of askers) resolve()
-        askers.clear()
+        endAskers()
         break
       case 'save':
         save()
         break
       case 'save_cache':
-        write(async (disk, trust) =>
+        write('cache', (disk, trust) =>
           disk.saveCache(effect.token, effect.issuedAt, trust, nowSeconds(state.time)),
         )
         break
@@ -103,29 +132,32 @@ export function drive(first: SdkState, port: DriverPort): Driver {
   function save(): void {
     if (saveWaits) return
     saveWaits = true
-    write(async (disk, trust) => {
+    write('state', (disk, trust) => {
       saveWaits = false
-      await disk.saveState(toStored(state, trust.keySet()?.token ?? null))
+      return disk.saveState(toStored(state), trust.keySet()?.token ?? null)
     })
   }
 
-  function write(work: (disk: Disk, trust: Trust) => Promise<void>): void {
+  function write(what: 'state' | 'cache', work: (disk: Disk, trust: Trust) => Promise<boolean>): void {
     const disk = port.disk()
     const trust = port.trust()
-    if (disk && trust) writing = writing.then(() => work(disk, trust)).catch(report)
+    if (disk && trust)
+      writing = writing.then(() => writeOne(what, disk, () => work(disk, trust))).catch(report)
     else saveWaits = false
   }
 
-  function log(level: 'info' | 'warn', message: string): void {
-    try {
-      host.log[level](message)
-    } catch {
-      // A logger that fails must not take the product with it.
-    }
+  /** Only under the lock: a process that slept may wake up as one that leads no more. */
+  async function writeOne(what: 'state' | 'cache', disk: Disk, work: () => Promise<boolean>): Promise<void> {
+    const leads = state.role === 'leader' ? await disk.lead() : false
+    if (leads === false) {
+      saveWaits = false
+      if (state.role === 'leader') dispatch({ type: 'role', role: 'follower' })
+    } else if (!(await work())) dispatch({ type: 'save_failed', what })
   }
 
+  /** The host is guarded: its log throws nothing. */
   function report(error: unknown): void {
-    log('warn', `License runtime: ${error instanceof Error ? error.message : String(error)}`)
+    host.log.warn(`License runtime: ${wordsOf(error)}`)
   }
 
   return {
@@ -148,7 +180,7 @@ export function drive(first: SdkState, port: DriverPort): Driver {
       ended = true
       cancelTimer()
       settle()
-      for (const resolve of askers) resolve()
+      endAskers()
     },
   }
 }

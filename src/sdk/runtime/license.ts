@@ -1,12 +1,16 @@
 // The License object over a driver: reads from memory, tells changes, passes requests on. Never throws.
 import { diagnose } from '../explain/diagnose.ts'
 import { explain } from '../explain/explain.ts'
+import { callSafely, wordsOf } from '../guard.ts'
 import type { HostLog } from '../host/port.ts'
 import type { License, LicenseChange, StopOptions } from '../public/license.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Reporter } from '../wire/report.ts'
 import type { Driver } from './driver.ts'
 import type { Gates } from './gates.ts'
+
+/** Unknown limits that are warned of, each once. */
+const MOST_UNKNOWN = 100
 
 export interface LicensePort {
   driver: Driver
@@ -30,13 +34,10 @@ export function openListeners(log: HostLog): Listeners {
   return {
     tell(change) {
       for (const listener of listeners) {
-        try {
-          // An async listener that fails is as harmless as another.
-          const result: unknown = listener(change)
-          if (result instanceof Promise) result.catch((error: unknown) => complain(log, error))
-        } catch (error) {
-          complain(log, error)
-        }
+        callSafely(
+          () => listener(change),
+          (error) => log.error(`A listener of license changes failed: ${wordsOf(error)}`),
+        )
       }
     },
     add(listener) {
@@ -58,7 +59,7 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
     limit(name) {
       const limit = gates.limit(name)
       if (limit !== undefined) return limit
-      if (!unknown.has(name)) {
+      if (!unknown.has(name) && unknown.size < MOST_UNKNOWN) {
         unknown.add(name)
         port.log.warn(`Limit ${name} is neither in the license nor in community.limits: 0 counts`)
       }
@@ -109,8 +110,4 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
       return stopped
     },
   }
-}
-
-function complain(log: HostLog, error: unknown): void {
-  log.error(`A listener of license changes failed: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -35,7 +35,7 @@ export async function openLicense(
     tried.push({ step, outcome: reason, ...(detail === undefined ? {} : { detail }) })
     if (reason !== 'verified' && reason !== 'absent') invalid.push(reason)
   }
-  if (stored?.key_set) await trust.follow(stored.key_set)
+  for (const kept of [stored?.key_set, await disk?.rereadKeySet()]) if (kept) await trust.follow(kept)
   const now = () => nowSeconds(port.state().time)
 
   if (options.apiKey !== null && !isSendable(options.apiKey)) note('api_key', 'malformed')

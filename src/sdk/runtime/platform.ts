@@ -1,4 +1,6 @@
 // The platform as the SDK uses it: the vendor's logger in its place, and no logger that can throw.
+
+import { callSafely } from '../guard.ts'
 import type { Host, HostLog } from '../host/port.ts'
 
 /** The same platform with a log that never throws. Members are called on the host they belong to. */
@@ -6,13 +8,12 @@ export function guardHost(host: Host, log: HostLog | null): Host {
   const target = log ?? host.log
   const guard =
     (level: keyof HostLog): HostLog[keyof HostLog] =>
-    (message, facts) => {
-      try {
-        target[level](message, facts)
-      } catch {
-        // A logger that fails must not take the product with it.
-      }
-    }
+    (message, facts) =>
+      // A logger that fails must not take the product with it.
+      callSafely(
+        () => target[level](message, facts),
+        () => {},
+      )
   return {
     fetch: (url, init) => host.fetch(url, init),
     openStorage: (folder, product) => host.openStorage(folder, product),

@@ -1,5 +1,6 @@
 // One run of the SDK: wires platform, disk, trust and driver together, looks after the lock, and ends it all in order.
 import { type Disk, openDisk } from '../disk/disk.ts'
+import { wordsOf } from '../guard.ts'
 import type { Host } from '../host/port.ts'
 import type { CheckedOptions } from '../options/check.ts'
 import type { StopOptions } from '../public/license.ts'
@@ -65,6 +66,7 @@ export function openSession(port: SessionPort): Session {
     port.onInstanceId(instanceId)
     const own = { product: options.product, issuer: options.trust.issuer, instanceId }
     const stored = disk ? await disk.loadState(own, role === 'leader') : null
+    if (stored) port.driver().dispatch({ type: 'remembered', time: stored.time })
     const state = () => port.driver().state()
     const opened = await openLicense({ host, options, trust, disk, state }, { instanceId, role, stored })
     if (stopping.signal.aborted) return
@@ -96,7 +98,7 @@ export function openSession(port: SessionPort): Session {
     const role = roleOf(await disk.lead())
     if (stopping.signal.aborted) return
     // What a former leader has learned comes before what this process does as the next one.
-    if (role === 'follower' || was === 'follower') await takeOver(driver, disk, trust)
+    if (role === 'follower' || was === 'follower' || disk.isUnread()) await takeOver(driver, disk, trust)
     driver.dispatch({ type: 'role', role })
   }
 
@@ -122,7 +124,7 @@ export function openSession(port: SessionPort): Session {
     driver.end()
     if (disk === null) return
     if (last.role === 'leader' && (await disk.lead())) {
-      await disk.saveState(toStored(last, trust.keySet()?.token ?? null))
+      await disk.saveState(toStored(last), trust.keySet()?.token ?? null)
     }
     await disk.release()
   }
@@ -163,8 +165,4 @@ export function openSession(port: SessionPort): Session {
 
 function roleOf(leads: boolean | null): Role {
   return leads === null ? 'alone' : leads ? 'leader' : 'follower'
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,15 +1,17 @@
 // What comes of a request, task by task. An answer without a signature takes nothing away (T1, T2).
 
 import { mayReplace } from '../grants/choose.ts'
-import { graceDaysOf, licenseKeyGrant } from '../grants/grant.ts'
+import { graceDaysOf } from '../grants/grant.ts'
 import { afterGrant } from '../grants/rejection.ts'
 import { nowSeconds } from '../time/clock.ts'
+import { saveCache } from './caching.ts'
 import { applyDirective } from './directive.ts'
 import type { Outcome, Sent, ServerAnswer } from './events.ts'
 import { asksForProof, learnTokens, proveAgain } from './identity.ts'
+import { useKey } from './key-use.ts'
 import { announceCache } from './notices.ts'
-import { isStaticMode } from './requests.ts'
 import {
+  isLate,
   learnIntervals,
   scheduleDenied,
   scheduleHeartbeat,
@@ -63,14 +65,17 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
       credential: turn.state.ownCredential,
       lastFailure: null,
     })
-    if (!isStaticMode(turn.state)) {
-      turn.effects.push({ type: 'save_cache', token: grant.token, issuedAt: grant.issuedAt })
-    }
+    saveCache(turn)
   }
   if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant.issuedAt)
   if (sent.request === 'activate') update(turn, { activated: true })
   update(turn, { cacheNotice: false, settled: true })
   tried(turn, sent.request, 'in_force')
+  // A lease that is half over when it comes, out of some cache on the way: no reason to ask without rest.
+  if (isLate(turn.state, grant)) {
+    scheduleTrouble(turn, 'grant', answer)
+    return
+  }
   setTask(turn, 'grant', { done: true, failures: 0 })
   scheduleRefresh(turn, first)
   if (!settled || first) inform(turn, `License granted: tier ${grant.tier}`)
@@ -81,16 +86,11 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
  * old answer given again confirms nothing anew (T1).
  */
 function confirmLicenseKey(turn: Turn, issuedAt: number): void {
-  const { licenseKey, slots, config } = turn.state
+  const { licenseKey, slots } = turn.state
   if (!licenseKey || !slots.session) return
   const graceDays = graceDaysOf(slots.session) ?? licenseKey.use.graceDays
   const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, issuedAt)
-  const use = { ...licenseKey.use, confirmedAt, graceDays }
-  const { token, kid, payload } = licenseKey
-  updateKept(turn, {
-    licenseKey: { ...licenseKey, use },
-    slots: { ...slots, licenseKey: licenseKeyGrant(token, kid, payload, use, config.tiers) },
-  })
+  useKey(turn, { ...licenseKey.use, confirmedAt, graceDays })
 }
 
 function refused(turn: Turn, sent: Sent, answer: ServerAnswer): void {

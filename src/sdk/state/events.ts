@@ -3,7 +3,7 @@ import type { DirectiveClaims } from '../../contract/claims.ts'
 import type { TriedStep } from '../explain/explanation.ts'
 import type { Slots } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
-import type { Instant } from '../time/clock.ts'
+import type { Instant, StoredTime } from '../time/clock.ts'
 import type { HeldLicenseKey, Role, TaskKind } from './state.ts'
 import type { StoredState } from './stored.ts'
 
@@ -60,11 +60,15 @@ export interface Sent {
   /** Whether it proved which instance sent it; other answers carry no token of the chain (T5). */
   proven: boolean
   withInstanceToken: boolean
+  /** The lead under which it was sent. */
+  term: number
 }
 
 export type RequestKind = 'register' | 'exchange' | 'refresh' | 'activate' | 'validate' | 'heartbeat'
 
 export type Event =
+  /** The floor that an earlier process knew, before anything is judged by the clock. */
+  | { type: 'remembered'; time: StoredTime }
   | Opened
   | { type: 'tick' }
   | { type: 'answered'; sent: Sent; outcome: Outcome }
@@ -72,12 +76,14 @@ export type Event =
   | { type: 'read'; stored: StoredState; session: Grant | null }
   | { type: 'role'; role: Role }
   /** What was to be asked is not to be asked any more. */
-  | { type: 'not_sent' }
+  | { type: 'not_sent'; term: number }
   /** A refresh id is about to go out; it has to be on disk before. */
   | { type: 'chained'; refreshId: string }
   | { type: 'keys_revoked'; kids: readonly string[] }
   /** Another key set is in force, and is to be kept. */
   | { type: 'key_set' }
+  /** The disk did not take it; it is tried again. */
+  | { type: 'save_failed'; what: 'state' | 'cache' }
   /** Someone called refreshNow. */
   | { type: 'asked' }
   | { type: 'start_deadline' }

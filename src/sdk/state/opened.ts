@@ -32,7 +32,7 @@ export function applyOpened(turn: Turn, event: Opened): void {
     invalid: event.invalid,
     tried: event.tried.map((step) => ({ ...step, at })),
   })
-  if (licenseKey) updateKept(turn, {})
+  updateKept(turn, {})
   for (const task of TASKS) dueIn(turn, task, 0)
   // A static token is good as it is: its first refresh is a scheduled one, unless it is forced.
   if (isStaticMode(turn.state)) scheduleRefresh(turn, true)

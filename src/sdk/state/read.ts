@@ -1,9 +1,14 @@
-// The disk as another process has left it: the leader's word, taken over whole.
+// The disk as another process has left it. A follower takes the leader's word whole; a leader takes nothing that is
+// older than what the server has told itself (T3), whatever a disk did not write or gives back late.
+import type { LicenseKeyUse } from '../../license/lease.ts'
 import { mayReplace } from '../grants/choose.ts'
-import { type Grant, licenseKeyGrant } from '../grants/grant.ts'
+import type { Grant } from '../grants/grant.ts'
+import { afterGrant, laterOf } from '../grants/rejection.ts'
 import { adoptTime, nowSeconds } from '../time/clock.ts'
+import { useKey } from './key-use.ts'
+import type { SdkState } from './state.ts'
 import type { StoredState } from './stored.ts'
-import { type Turn, update } from './turn.ts'
+import { type Turn, update, updateKept } from './turn.ts'
 import { chosenGrant } from './view.ts'
 
 export function applyRead(turn: Turn, stored: StoredState, session: Grant | null): void {
@@ -12,18 +17,46 @@ export function applyRead(turn: Turn, stored: StoredState, session: Grant | null
   const { slots, time, role } = turn.state
   const isNew = session !== null && session.token !== slots.session?.token
   if (isNew && mayReplace(slots.session, session, nowSeconds(time))) {
-    update(turn, { slots: { ...turn.state.slots, session } })
+    update(turn, {
+      slots: { ...turn.state.slots, session },
+      rejections: afterGrant(turn.state.rejections, session),
+    })
   }
   if (role === 'follower' && chosenGrant(turn.state)) update(turn, { settled: true })
 }
 
 export function adoptStored(turn: Turn, stored: StoredState): void {
   const { state } = turn
-  const { identity } = state
   update(turn, {
     time: adoptTime(state.time, stored.time),
+    shown: [...new Set([...state.shown, ...stored.shown])],
+  })
+  if (state.role === 'follower') adoptWhole(turn, stored, stored.rejections)
+  else if (knowsLater(state, stored)) keepOwn(turn, stored)
+  else {
+    const since = stored.action?.iat ?? Number.NEGATIVE_INFINITY
+    const own = Object.entries(state.rejections).filter(([, { iat }]) => iat >= since)
+    adoptWhole(turn, stored, laterOf(Object.fromEntries(own), stored.rejections))
+  }
+  adoptKeyUse(turn, stored)
+}
+
+/** Whether the server's last word to this process came after the one that was stored. */
+function knowsLater({ action, time }: SdkState, stored: StoredState): boolean {
+  if (action === null) return false
+  if (stored.action === null) return true
+  // A floor that a directive has lowered makes what was dated before it incomparable: the lowering came later.
+  const epochs = time.floorEpoch - stored.time.floor_epoch
+  if (epochs !== 0) return epochs > 0
+  const { iat, seq } = stored.action
+  return action.iat > iat || (action.iat === iat && action.seq > seq)
+}
+
+function adoptWhole(turn: Turn, stored: StoredState, rejections: SdkState['rejections']): void {
+  const { identity } = turn.state
+  update(turn, {
     action: stored.action,
-    rejections: stored.rejections,
+    rejections,
     chain: { refreshToken: stored.refresh_token, refreshId: stored.refresh_id },
     identity:
       stored.instance_token === identity.token
@@ -31,22 +64,32 @@ export function adoptStored(turn: Turn, stored: StoredState): void {
         : { token: stored.instance_token, doubted: false, reprovedAt: identity.reprovedAt },
     credential: stored.credential,
     entitlementHash: stored.entitlement_hash,
-    shown: [...new Set([...state.shown, ...stored.shown])],
   })
-  adoptKeyUse(turn, stored)
+}
+
+/** The stored state is behind: it fills what is missing here, adds its rejections, and is written anew. */
+function keepOwn(turn: Turn, stored: StoredState): void {
+  const { rejections, chain, identity, credential } = turn.state
+  updateKept(turn, {
+    rejections: laterOf(rejections, stored.rejections),
+    chain:
+      chain.refreshToken === null
+        ? { refreshToken: stored.refresh_token, refreshId: chain.refreshId ?? stored.refresh_id }
+        : chain,
+    identity: identity.token === null ? { ...identity, token: stored.instance_token } : identity,
+    credential: credential ?? stored.credential,
+  })
 }
 
 function adoptKeyUse(turn: Turn, { key_use: stored }: StoredState): void {
-  const { licenseKey, slots, config } = turn.state
+  const { licenseKey, role } = turn.state
   if (!licenseKey || stored?.hash !== licenseKey.hash) return
-  const use = {
-    firstUsedAt: stored.first_used_at,
-    confirmedAt: stored.confirmed_at,
-    graceDays: stored.grace_days,
+  const own = licenseKey.use.confirmedAt
+  const isLater = role !== 'follower' && own !== null && own > (stored.confirmed_at ?? 0)
+  const use: LicenseKeyUse = {
+    firstUsedAt: Math.min(stored.first_used_at, licenseKey.use.firstUsedAt),
+    confirmedAt: isLater ? own : stored.confirmed_at,
+    graceDays: isLater ? licenseKey.use.graceDays : stored.grace_days,
   }
-  const { token, kid, payload } = licenseKey
-  update(turn, {
-    licenseKey: { ...licenseKey, use },
-    slots: { ...slots, licenseKey: licenseKeyGrant(token, kid, payload, use, config.tiers) },
-  })
+  useKey(turn, use, update)
 }

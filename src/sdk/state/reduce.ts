@@ -1,17 +1,22 @@
 // The one reducer: (state, event) → state and effects. Pure: time and chance are part of what goes in.
 
 import { inOrder } from '../grants/choose.ts'
-import { advance, isBehind, raiseFloor } from '../time/clock.ts'
+import { adoptTime, advance, isBehind, raiseFloor } from '../time/clock.ts'
 import { applyAnswer } from './answered.ts'
+import { saveCache } from './caching.ts'
 import type { Effect } from './effects.ts'
 import type { TimedEvent } from './events.ts'
+import { datesNotAhead } from './key-use.ts'
 import { announceCache, noticeClock, noticeEnds } from './notices.ts'
 import { applyOpened } from './opened.ts'
 import { applyRead } from './read.ts'
 import { isAsking, nextRequest, requestOf, SAVE_FLOOR } from './requests.ts'
-import { type SdkState, TASKS } from './state.ts'
+import { FIRST_SAVE, type SdkState, TASKS } from './state.ts'
 import { dueIn, dueWithin, setTask, type Turn, update, updateKept } from './turn.ts'
 import { compareViews, deriveView } from './view.ts'
+
+/** Until a write that failed is tried again, milliseconds. */
+const SAVE_RETRY = 60_000
 
 /** How long a grant outlives the revocation of its key: the time that a new one may take to arrive. */
 const REVOKED_KEY_DELAY = 60_000
@@ -29,24 +34,29 @@ export function reduce(before: SdkState, event: TimedEvent): Reduced {
   }
   if (before.role === 'stopped') return { state: before, effects: [] }
   apply(turn, event)
+  raiseByGrants(turn, before)
+  datesNotAhead(turn)
   noticeClock(turn, isBehind(turn.state.time))
   showView(turn, before)
   noticeEnds(turn)
   changeHands(turn, before)
   send(turn)
   endAsking(turn)
-  save(turn, before)
+  save(turn)
   return { state: turn.state, effects: turn.effects }
 }
 
 function apply(turn: Turn, event: TimedEvent): void {
   const { state } = turn
   switch (event.type) {
+    case 'remembered':
+      update(turn, { time: adoptTime(state.time, event.time) })
+      break
     case 'opened':
       applyOpened(turn, event)
       break
     case 'answered':
-      applyAnswer(turn, event.sent, event.outcome)
+      if (event.sent.term === state.term) applyAnswer(turn, event.sent, event.outcome)
       break
     case 'read':
       applyRead(turn, event.stored, event.session)
@@ -57,7 +67,7 @@ function apply(turn: Turn, event: TimedEvent): void {
       applyRole(turn, event.role)
       break
     case 'not_sent':
-      update(turn, { inFlight: null })
+      if (event.term === state.term) update(turn, { inFlight: null })
       break
     case 'chained':
       updateKept(turn, { chain: { ...state.chain, refreshId: event.refreshId } })
@@ -67,6 +77,9 @@ function apply(turn: Turn, event: TimedEvent): void {
       break
     case 'key_set':
       updateKept(turn, {})
+      break
+    case 'save_failed':
+      applySaveFailed(turn, event.what)
       break
     case 'asked':
       applyAsked(turn)
@@ -107,12 +120,23 @@ function applyRole(turn: Turn, role: SdkState['role']): void {
   const was = turn.state.role
   if (was === role) return
   update(turn, { role })
-  if (role === 'follower') update(turn, { inFlight: null })
+  if (role === 'follower') update(turn, { inFlight: null, term: turn.state.term + 1 })
   // A disk that works again holds older things than memory does.
-  if (was === 'alone' && role === 'leader') updateKept(turn, {})
+  if (was === 'alone' && role === 'leader') {
+    updateKept(turn, {})
+    saveCache(turn)
+  }
   if (was !== 'follower') return
   // The former leader is gone: ask as after a start.
   for (const task of TASKS) dueIn(turn, task, 0)
+}
+
+function applySaveFailed(turn: Turn, what: 'state' | 'cache'): void {
+  const { time, saveDueAt, cacheUnsaved } = turn.state
+  update(turn, {
+    saveDueAt: Math.min(saveDueAt, time.elapsed + SAVE_RETRY),
+    cacheUnsaved: cacheUnsaved || what === 'cache',
+  })
 }
 
 /** `refreshNow`: at once, whatever the schedule; a request in flight is joined. */
@@ -124,13 +148,17 @@ function applyAsked(turn: Turn): void {
   update(turn, { asked })
 }
 
-/** A verified grant raises the floor; the view follows; one event per change. */
-function showView(turn: Turn, before: SdkState): void {
+/** A verified grant raises the floor. */
+function raiseByGrants(turn: Turn, before: SdkState): void {
   let { time } = turn.state
   for (const grant of inOrder(turn.state.slots)) {
     if (!inOrder(before.slots).includes(grant)) time = raiseFloor(time, grant.issuedAt)
   }
   update(turn, { time })
+}
+
+/** The view follows; one event per change. */
+function showView(turn: Turn, before: SdkState): void {
   const view = deriveView(turn.state)
   const change = compareViews(before.view, view, turn.why, turn.state)
   update(turn, { view: change || view.reason !== before.view.reason ? view : before.view })
@@ -157,22 +185,33 @@ function send(turn: Turn): void {
 function endAsking(turn: Turn): void {
   const { asked, inFlight, tasks, outage, time } = turn.state
   if (asked.length === 0) return
-  const isOpen = outage.until <= time.elapsed
+  // A kill, or another process in the lead, may have ended what was still to be asked.
+  const maySend = isAsking(turn.state) && outage.until <= time.elapsed
   const open = asked.filter(
     (task) =>
-      inFlight === task || (isOpen && (tasks[task].dueAt ?? Number.POSITIVE_INFINITY) <= time.elapsed),
+      inFlight === task ||
+      (maySend &&
+        requestOf(turn.state, task) !== null &&
+        (tasks[task].dueAt ?? Number.POSITIVE_INFINITY) <= time.elapsed),
   )
   if (open.length === asked.length) return
   update(turn, { asked: open })
   if (open.length === 0) turn.effects.push({ type: 'asked_done' })
 }
 
-/** What has changed, and the floor from time to time. */
-function save(turn: Turn, before: SdkState): void {
-  const { dirty, time, role } = turn.state
-  const isTime = Math.floor(time.elapsed / SAVE_FLOOR) > Math.floor(before.time.elapsed / SAVE_FLOOR)
-  if (!dirty && !isTime) return
+/** Soon after the start, then from time to time; each minute while the floor is all that tells the time (T7). */
+function nextSave(time: SdkState['time']): number {
+  const step = isBehind(time) || time.elapsed < FIRST_SAVE ? FIRST_SAVE : SAVE_FLOOR
+  return (Math.floor(time.elapsed / step) + 1) * step
+}
+
+/** What has changed, what could not be written before, and the floor from time to time. */
+function save(turn: Turn): void {
+  const { dirty, time, role, saveDueAt, cacheUnsaved } = turn.state
+  if (!dirty && time.elapsed < saveDueAt) return
   // Only the leader writes; what a follower has changed was the leader's word.
-  update(turn, { dirty: false })
-  if (role === 'leader') turn.effects.push({ type: 'save' })
+  update(turn, { dirty: false, saveDueAt: nextSave(time), cacheUnsaved: false })
+  if (role !== 'leader') return
+  turn.effects.push({ type: 'save' })
+  if (cacheUnsaved) saveCache(turn)
 }

@@ -1,10 +1,11 @@
 // Which request a task comes to, which is next, and when the state has to be looked at again.
+import { isInForce } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import { now } from '../time/clock.ts'
 import { isAllowedUrl } from '../wire/url.ts'
 import type { RequestKind } from './events.ts'
 import type { SdkState, TaskKind } from './state.ts'
-import { chosenGrant } from './view.ts'
+import { chosenGrant, circumstances } from './view.ts'
 
 /** Order among tasks that are due together: a license key is activated by an instance that is registered. */
 const BY_LICENSE_KEY: readonly TaskKind[] = ['register', 'grant', 'heartbeat']
@@ -27,23 +28,28 @@ export function requestOf(state: SdkState, task: TaskKind): RequestKind | null {
 
 /** The license JWT to refresh: the newest of the static token's license, if its mode is the one in use. */
 export function refreshableJwt(state: SdkState): Grant | null {
+  if (!isStaticMode(state)) return null
   const { slots, config } = state
-  if (slots.static === null) return null
   const chosen = chosenGrant(state)
-  const isStatic = chosen?.kind === 'jwt' && chosen.licenseId === slots.static.licenseId
-  // A rejected one goes on asking, if there is nothing else to ask with.
-  const alone = chosen === null && config.apiKey === null && config.licenseKey === null
-  const newest = isStatic ? chosen : alone ? (slots.session ?? slots.static) : null
+  // A rejected one goes on asking.
+  const newest = chosen?.kind === 'jwt' ? chosen : newestJwt(slots)
   return newest?.refreshUrl && isAllowedUrl(newest.refreshUrl, config.allowInsecure) ? newest : null
 }
 
-/** Whether the static token decides: nothing else is asked for a license then, and nothing is cached. */
+function newestJwt({ static: fixed, session }: SdkState['slots']): Grant | null {
+  const isLater = session?.licenseId === fixed?.licenseId && (session?.issuedAt ?? 0) > (fixed?.issuedAt ?? 0)
+  return isLater ? session : fixed
+}
+
+/**
+ * Whether the static token decides: nothing else is asked for a license then, and nothing is cached. One that has ended
+ * leaves the word to the API key or license key beside it, also where those bring the same license.
+ */
 export function isStaticMode(state: SdkState): boolean {
   const { slots, config } = state
   if (slots.static === null) return false
-  const chosen = chosenGrant(state)
-  if (chosen === null) return config.apiKey === null && config.licenseKey === null
-  return chosen.licenseId === slots.static.licenseId && chosen.kind === 'jwt'
+  if (config.apiKey === null && config.licenseKey === null) return true
+  return isInForce(slots.static, circumstances(state))
 }
 
 function grantRequest(state: SdkState): RequestKind | null {
@@ -88,7 +94,7 @@ export function nextLook(state: SdkState): number {
       if (dueAt !== null && requestOf(state, task)) consider(Math.max(dueAt, outage.until) - time.elapsed)
     }
   }
-  consider(SAVE_FLOOR - (time.elapsed % SAVE_FLOOR))
+  consider(state.saveDueAt - time.elapsed)
   const at = now(time)
   for (const grant of Object.values(state.slots)) {
     for (const end of [grant?.window.activeUntil, grant?.window.graceUntil]) {

@@ -1,5 +1,14 @@
 // When each task runs again, after what came of it.
-import { clampInterval, HOUR, jittered, type Lease, untilRefresh, untilRetry } from '../schedule/timing.ts'
+import type { Grant } from '../grants/grant.ts'
+import {
+  clampInterval,
+  HOUR,
+  jittered,
+  type Lease,
+  untilForced,
+  untilRefresh,
+  untilRetry,
+} from '../schedule/timing.ts'
 import { now } from '../time/clock.ts'
 import type { ServerAnswer } from './events.ts'
 import { requestOf } from './requests.ts'
@@ -7,9 +16,8 @@ import type { SdkState, TaskKind } from './state.ts'
 import { chance, dueIn, setTask, type Turn, update } from './turn.ts'
 import { chosenGrant } from './view.ts'
 
-/** The lease in force, if it is one. */
-function leaseOf(state: SdkState): Lease | null {
-  const grant = chosenGrant(state)
+/** The lease of a grant, if it is one. */
+function leaseOf(state: SdkState, grant: Grant | null): Lease | null {
   if (!grant || grant.leaseExp === null) return null
   return {
     life: (grant.leaseExp - grant.issuedAt) * 1000,
@@ -24,8 +32,19 @@ export function scheduleRefresh(turn: Turn, first: boolean): void {
   dueIn(
     turn,
     'grant',
-    untilRefresh({ interval: state.intervals.refresh, lease: leaseOf(state), first, random }),
+    untilRefresh({
+      interval: state.intervals.refresh,
+      lease: leaseOf(state, chosenGrant(state)),
+      first,
+      random,
+    }),
   )
+}
+
+/** Whether a grant that has just come would have to be renewed at once. */
+export function isLate(state: SdkState, grant: Grant): boolean {
+  const lease = leaseOf(state, grant)
+  return lease !== null && untilForced(lease) <= 0
 }
 
 export function scheduleHeartbeat(turn: Turn, first: boolean): void {

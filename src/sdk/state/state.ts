@@ -100,8 +100,17 @@ export interface SdkState {
   clockWarned: boolean
   /** Something that survives restarts has changed. */
   dirty: boolean
+  /** When the state is written again at the latest, for the floor or after a failed write (elapsed milliseconds). */
+  saveDueAt: number
+  /** The newest online grant could not be written to the cache. */
+  cacheUnsaved: boolean
+  /** Rises when the lead is lost: what was asked before that is not this process's to hear any more. */
+  term: number
   view: LicenseView
 }
+
+/** A process that is killed again and again lives longer than this, and brings the floor forward each time. */
+export const FIRST_SAVE = 60_000
 
 const NOT_DUE: Task = { dueAt: null, failures: 0, done: false }
 
@@ -138,6 +147,9 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     shown: [],
     clockWarned: false,
     dirty: false,
+    saveDueAt: FIRST_SAVE,
+    cacheUnsaved: false,
+    term: 0,
     view: {
       state: 'ABSENT',
       source: 'community',

@@ -1,7 +1,17 @@
 // state.json: what outlives the process, in every mode. Writes it from the state and reads it strictly back.
-import { ACTIONS } from '../../contract/claims.ts'
+import { ACTIONS, LAST_SECOND } from '../../contract/claims.ts'
 import { isJsonObject, type JsonObject } from '../../license/json.ts'
-import { count, longText, matching, memberReader, oneOf, text, textOrEmpty } from '../../license/members.ts'
+import {
+  count,
+  days,
+  longText,
+  matching,
+  memberReader,
+  oneOf,
+  seconds,
+  text,
+  textOrEmpty,
+} from '../../license/members.ts'
 import type { Rejection, Rejections } from '../grants/rejection.ts'
 import { type StoredTime, storeTime } from '../time/clock.ts'
 import type { InstanceAction, SdkState } from './state.ts'
@@ -19,7 +29,7 @@ export interface StoredState {
   refresh_token: string | null
   refresh_id: string | null
   instance_token: string | null
-  /** Compact JWS of the newest key set. */
+  /** Compact JWS of a key set, where an older version left it; it has a file of its own now. */
   key_set: string | null
   /** SHA-256 of the credential that the cached license came from. */
   credential: string | null
@@ -29,8 +39,8 @@ export interface StoredState {
   shown: string[]
 }
 
-/** The file's content; the key set is trust's own. */
-export function toStored(state: SdkState, keySet: string | null): StoredState {
+/** The file's content; the key set is trust's own, in its own file. */
+export function toStored(state: SdkState): StoredState {
   const key = state.licenseKey
   return {
     format: STATE_FORMAT,
@@ -43,7 +53,7 @@ export function toStored(state: SdkState, keySet: string | null): StoredState {
     refresh_token: state.chain.refreshToken,
     refresh_id: state.chain.refreshId,
     instance_token: state.identity.token,
-    key_set: keySet,
+    key_set: null,
     credential: state.credential,
     key_use: key
       ? {
@@ -64,7 +74,9 @@ const orNull =
   (value: unknown): value is T | null =>
     value === null || check(value)
 
-const milliseconds = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+/** Up to the year 9999 either way: whatever is added to it, a date can still hold it. */
+const milliseconds = (value: unknown): value is number =>
+  typeof value === 'number' && Math.abs(value) <= LAST_SECOND * 1000
 
 const readTime = memberReader<StoredTime>({
   required: { floor: orNull(milliseconds), floor_epoch: count, ahead: milliseconds },
@@ -73,19 +85,19 @@ const readTime = memberReader<StoredTime>({
 })
 
 const readAction = memberReader<InstanceAction>({
-  required: { action: oneOf(ACTIONS), seq: count, reason: textOrEmpty, iat: count },
+  required: { action: oneOf(ACTIONS), seq: count, reason: textOrEmpty, iat: seconds },
   optional: {},
   forbidden: [],
 })
 
 const readRejection = memberReader<Rejection>({
-  required: { status: oneOf(['suspended', 'revoked', 'expired'] as const), reason: text, iat: count },
+  required: { status: oneOf(['suspended', 'revoked', 'expired'] as const), reason: text, iat: seconds },
   optional: {},
   forbidden: [],
 })
 
 const readKeyUse = memberReader<NonNullable<StoredState['key_use']>>({
-  required: { hash: text, first_used_at: count, confirmed_at: orNull(count), grace_days: count },
+  required: { hash: text, first_used_at: seconds, confirmed_at: orNull(seconds), grace_days: days },
   optional: {},
   forbidden: [],
 })
@@ -112,17 +124,22 @@ const readMembers = memberReader<StoredState>({
     credential: orNull(text),
     key_use: orNull(reads<NonNullable<StoredState['key_use']>>(readKeyUse)),
     entitlement_hash: textOrEmpty,
-    shown: (value): value is string[] => Array.isArray(value) && value.every((item) => text(item)),
+    shown: (value): value is string[] => Array.isArray(value) && value.every((item) => longText(item)),
   },
   optional: {},
   forbidden: [],
 })
 
-/** What is wrong with a state file, or the state that it holds. */
+/**
+ * What is wrong with a state file, or the state that it holds. Of another instance of the same product and issuer, which
+ * this one was before its id was changed, it holds what concerns the license (`carryOver`).
+ */
 export function readStored(
   file: string,
   own: { product: string; issuer: string; instanceId: string },
-): { ok: true; stored: StoredState } | { ok: false; reason: 'torn' | 'newer' | 'foreign' } {
+):
+  | { ok: true; stored: StoredState }
+  | { ok: false; reason: 'torn' | 'newer' | 'foreign'; carried?: StoredState } {
   let value: unknown
   try {
     value = JSON.parse(file)
@@ -134,6 +151,21 @@ export function readStored(
   const read = readMembers(value)
   if (!read.ok || read.claims.format !== STATE_FORMAT) return { ok: false, reason: 'torn' }
   const { product, issuer, instance_id: instanceId } = read.claims
-  const isOwn = product === own.product && issuer === own.issuer && instanceId === own.instanceId
-  return isOwn ? { ok: true, stored: read.claims } : { ok: false, reason: 'foreign' }
+  if (product !== own.product || issuer !== own.issuer) return { ok: false, reason: 'foreign' }
+  if (instanceId === own.instanceId) return { ok: true, stored: read.claims }
+  return { ok: false, reason: 'foreign', carried: carryOver(read.claims, own.instanceId) }
+}
+
+/** Rejections, floor and key use go with the license; action, chain and token belong to the instance that it was. */
+function carryOver(stored: StoredState, instanceId: string): StoredState {
+  return {
+    ...stored,
+    instance_id: instanceId,
+    action: null,
+    refresh_token: null,
+    refresh_id: null,
+    instance_token: null,
+    credential: null,
+    entitlement_hash: '',
+  }
 }

@@ -1,9 +1,8 @@
 // A disk in memory for tests: texts that outlive a restart, the leader's lock, and the faults that disks have.
-import { type HostClock, type HostStorage, StorageFault, type StorageProblem } from '../host/port.ts'
+import { type HostClock, type HostStorage, limitOf, StorageFault, type StorageProblem } from '../host/port.ts'
 
 /** Milliseconds without a touch after which a lock is nobody's. */
 const STALE_AFTER = 3 * 60_000
-const MOST_CHARACTERS = 64 * 1024
 
 /** One process, as far as a lock is concerned. */
 export interface DiskUser {
@@ -46,7 +45,7 @@ export function memoryDisk(): MemoryDisk {
       },
       async write(name, text) {
         check('write')
-        if (text.length > MOST_CHARACTERS) throw new StorageFault('too_large', `${name} is too large`)
+        if (text.length > limitOf(name)) throw new StorageFault('too_large', `${name} is too large`)
         files.set(path(name), text)
       },
       async remove(name) {

@@ -56,6 +56,7 @@ export function compose(
       request,
       proven: request !== 'register' && (bearer !== null || request === 'activate' || request === 'validate'),
       withInstanceToken: token !== null && (inBody || bearer === token),
+      term: state.term,
     },
   }
 }

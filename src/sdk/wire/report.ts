@@ -1,5 +1,7 @@
 // The reports that heartbeat and refresh carry: numbers from the vendor's callbacks, features used, a running number.
 // What diagnostics() has shown is what is sent, byte for byte.
+
+import { isThenable, wordsOf } from '../guard.ts'
 import type { Numbers, NumbersCallback } from '../options.ts'
 import { refreshableJwt } from '../state/requests.ts'
 import type { SdkState } from '../state/state.ts'
@@ -47,18 +49,17 @@ export function openReporter(port: ReporterPort): Reporter {
     }
     try {
       const answer = callback()
-      if (!isPromise(answer)) {
+      if (!isThenable(answer)) {
         sampled[which] = numbersOf(answer)
         return null
       }
-      return bounded(answer, port.after).then(
-        (numbers) => {
+      return bounded(Promise.resolve(answer), port.after)
+        .then((numbers) => {
           sampled[which] = numbersOf(numbers)
-        },
-        (error: unknown) => lose(describe(error)),
-      )
+        })
+        .catch((error: unknown) => lose(wordsOf(error)))
     } catch (error) {
-      lose(describe(error))
+      lose(wordsOf(error))
       return null
     }
   }
@@ -153,17 +154,9 @@ function numbersOf(value: unknown): Numbers {
   return numbers
 }
 
-function isPromise(answer: Numbers | Promise<Numbers>): answer is Promise<Numbers> {
-  return typeof answer === 'object' && answer !== null && typeof answer.then === 'function'
-}
-
 function bounded<T>(work: Promise<T>, after: ReporterPort['after']): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = after(CALLBACK_TIMEOUT, () => reject(new Error(`no answer within ${CALLBACK_TIMEOUT} ms`)))
     work.then(resolve, reject).finally(cancel)
   })
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 200) : 'it failed'
 }

@@ -42,7 +42,14 @@ export function violations(before: SdkState, event: TimedEvent, { state, effects
   const directive =
     event.type === 'answered' && event.outcome.kind === 'answer' && event.outcome.directive !== null
   const grant = event.type === 'answered' && event.outcome.kind === 'answer' && event.outcome.grant !== null
-  const read = event.type === 'read' || event.type === 'opened'
+  // What is older than the last word is not news to whoever has heard that word.
+  const isOld =
+    event.type === 'read' &&
+    before.role !== 'follower' &&
+    before.action !== null &&
+    event.stored.time.floor_epoch <= before.time.floorEpoch &&
+    (event.stored.action === null || event.stored.action.iat < before.action.iat)
+  const read = (event.type === 'read' && !isOld) || event.type === 'opened'
   const word = directive || grant || read
   const answeredGrant =
     event.type === 'answered' && event.outcome.kind === 'answer' ? event.outcome.grant : null
@@ -51,7 +58,7 @@ export function violations(before: SdkState, event: TimedEvent, { state, effects
       read ||
       Object.entries(before.rejections).every(([id, was]) => {
         const later = answeredGrant?.licenseId === id && answeredGrant.issuedAt > was.iat
-        return later || state.rejections[id] === was
+        return later || (state.rejections[id]?.iat ?? -1) >= was.iat
       }),
     'a verified rejection is never undone by an outage, nor by an older grant',
   )

@@ -95,7 +95,7 @@ const silence: Extract<Outcome, { kind: 'answer' }> = {
 interface Step {
   ran: number
   shift: number
-  make(state: SdkState, at: number): Event
+  make(state: SdkState, at: number, past: readonly SdkState[]): Event
 }
 
 const licenseId = fc.constantFrom('lic_1', 'lic_2')
@@ -137,6 +137,7 @@ const answered =
             request: REQUESTS[state.inFlight],
             proven: true,
             withInstanceToken: true,
+            term: state.term,
           },
           outcome: make(at),
         }
@@ -161,6 +162,13 @@ const happenings: fc.Arbitrary<Step['make']>[] = [
     ),
   fc.constantFrom('k1', 'k2').map((kid) => () => ({ type: 'keys_revoked', kids: [kid] })),
   fc.constantFrom('leader', 'follower', 'alone').map((role) => () => ({ type: 'role', role }) as const),
+  fc.constantFrom('state', 'cache').map((what) => () => ({ type: 'save_failed', what }) as const),
+  // The disk holds what was true at some time before, as after writes that failed.
+  fc.nat().map((which) => (state, _at, past) => ({
+    type: 'read',
+    stored: toStored(past[which % past.length] ?? state),
+    session: null,
+  })),
 ]
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -200,12 +208,14 @@ describe('the reducer', () => {
         (cached, steps) => {
           const clock = { wall: NOW * 1000, mono: 0 }
           let state = initialState(config, { ...clock }, 1)
+          const past: SdkState[] = []
           const play = (event: Event) => {
             const timed = { ...event, at: { ...clock } }
             const reduced = reduce(state, timed)
             expect(violations(state, timed, reduced)).toEqual([])
             seen.changes += reduced.effects.filter(({ type }) => type === 'change').length
             state = reduced.state
+            past.push(state)
             if (state.view.killed) seen.killed++
             if (state.view.state === 'INVALID') seen.rejected++
             if (state.view.state === 'ACTIVE') seen.active++
@@ -214,7 +224,7 @@ describe('the reducer', () => {
           for (const { ran, shift, make } of steps) {
             clock.mono += ran
             clock.wall += ran + shift
-            play(make(state, Math.floor(clock.wall / 1000)))
+            play(make(state, Math.floor(clock.wall / 1000), past))
           }
         },
       ),
@@ -236,8 +246,8 @@ describe('the reducer', () => {
         for (const { ran, make } of steps) {
           clock.mono += ran
           clock.wall += ran
-          const event = make(state, Math.floor(clock.wall / 1000))
-          if (event.type !== 'role' && event.type !== 'keys_revoked') play(event)
+          const event = make(state, Math.floor(clock.wall / 1000), [])
+          if (!['role', 'keys_revoked', 'read'].includes(event.type)) play(event)
         }
         play({ type: 'tick' })
         const before = state
@@ -247,7 +257,7 @@ describe('the reducer', () => {
             Event,
             { type: 'opened' }
           >),
-          stored: toStored(before, null),
+          stored: toStored(before),
           at: { ...clock },
         }).state
         expect({ ...after.view, source: '', reason: '' }).toEqual({ ...before.view, source: '', reason: '' })

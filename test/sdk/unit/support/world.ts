@@ -2,7 +2,7 @@
 // that signs with real keys. Nothing of the SDK is replaced.
 import { createHash } from 'node:crypto'
 import type { DirectiveClaims, KeySetKey, LicenseClaims } from '../../../../src/contract/claims.ts'
-import { type Host, type HostStorage, StorageFault } from '../../../../src/sdk/host/port.ts'
+import { type Host, type HostStorage, limitOf, StorageFault } from '../../../../src/sdk/host/port.ts'
 import type { LicenseOptions } from '../../../../src/sdk/options.ts'
 import { startLicenseOn } from '../../../../src/sdk/start.ts'
 import { DAY, HOUR, type VirtualClock, virtualClock } from '../../../../src/sdk/testing/clock.ts'
@@ -16,7 +16,7 @@ export { DAY, HOUR }
 export interface MemoryFiles {
   files: Map<string, string>
   leader: object | null
-  fails: 'read' | 'write' | 'lead' | null
+  fails: 'read' | 'write' | 'lead' | 'all' | null
 }
 
 export const emptyFolder = (): MemoryFiles => ({ files: new Map(), leader: null, fails: null })
@@ -24,7 +24,7 @@ export const emptyFolder = (): MemoryFiles => ({ files: new Map(), leader: null,
 export function memoryStorage(folder: MemoryFiles): HostStorage {
   const me = {}
   const fail = (what: MemoryFiles['fails']) => {
-    if (folder.fails === what) throw new StorageFault('denied', `no ${what}`)
+    if (folder.fails === what || folder.fails === 'all') throw new StorageFault('denied', `no ${what}`)
   }
   return {
     place: 'memory',
@@ -34,6 +34,7 @@ export function memoryStorage(folder: MemoryFiles): HostStorage {
     },
     async write(name, text) {
       fail('write')
+      if (text.length > limitOf(name)) throw new StorageFault('too_large', name)
       folder.files.set(name, text)
     },
     async remove(name) {
