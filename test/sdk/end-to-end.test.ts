@@ -74,7 +74,12 @@ for (const instanceAuth of ['open', 'token'] as const) {
         await first.refreshNow()
         expect(first.diagnostics().lastFailure).toBeNull()
         await first.stop()
-        expect(readdirSync(dataDir).sort()).toEqual(['instance-id', 'key-set.jws', 'license-cache.jwt', 'state.json'])
+        expect(readdirSync(dataDir).sort()).toEqual([
+          'instance-id',
+          'key-set.jws',
+          'license-cache.jwt',
+          'state.json',
+        ])
 
         network.blocked = true
         const second = await begin(dataDir, credential)
