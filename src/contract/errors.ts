@@ -49,6 +49,7 @@ export const ERRORS = {
   idempotency_key_reused: [422, 'Idempotency key used before'],
   action_budget_exceeded: [429, 'Action budget exceeded'],
   rate_limited: [429, 'Too many requests'],
+  too_many_unproven: [429, 'Too many instances without a license'],
 
   // The server
   overloaded: [503, 'Server is overloaded'],

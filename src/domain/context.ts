@@ -8,6 +8,7 @@ import { AppError } from '../platform/app-error.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { RandomBytes } from '../platform/random.ts'
+import type { Newcomers } from './instances/newcomers.ts'
 import type { KeyringCache } from './signing/keyring.ts'
 
 /** The settings that change what the domain does. Durations are seconds. */
@@ -44,6 +45,8 @@ export interface Services {
   rootPublicKeyHex: string
   /** Key of every stored hash of a credential; also signs refresh tokens. Kept sealed under the master key. */
   pepper: Uint8Array
+  /** Bounds new instances that prove no license; absent: no bound. */
+  newcomers?: Newcomers
 }
 
 export type Actor =
@@ -55,6 +58,8 @@ export type Actor =
 export interface Ctx extends Services {
   actor: Actor
   requestId: string
+  /** Where the request comes from: an address, or the network that one host has to itself. */
+  network?: string
 }
 
 /** An AppError whose code is in the registry. */

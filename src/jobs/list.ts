@@ -1,6 +1,7 @@
 // The list of jobs and how often each runs. A new job adds one entry here.
 import { dropPartitionsBefore, ensurePartitions } from '../db/partitions.ts'
 import { findStaleInstances } from '../domain/anomalies/find-stale.ts'
+import { removeSilentInstances } from '../domain/instances/remove-silent.ts'
 import { refreshKeySet } from '../domain/signing/refresh-key-set.ts'
 import { rollUpReports } from '../domain/telemetry/roll-up.ts'
 import { addSeconds, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS } from '../platform/time.ts'
@@ -23,6 +24,7 @@ export function backgroundJobs(retention: Retention & { reports: number }): Job[
     { name: 'key_set', every: MINUTE_SECONDS, run: refreshKeySet },
     { name: 'rollup', every: MINUTE_SECONDS, run: rollUpReports },
     { name: 'stale_instances', every: 15 * MINUTE_SECONDS, run: findStaleInstances },
+    { name: 'silent_instances', every: HOUR_SECONDS, run: removeSilentInstances },
     { name: 'retention', every: DAY_SECONDS, run: (ctx, signal) => deleteExpired(ctx, retention, signal) },
   ]
 }

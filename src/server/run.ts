@@ -6,6 +6,7 @@ import { connectDatabase, connectProbe } from '../db/client.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
+import { boundNewcomers, NEWCOMERS_PER_ADDRESS } from '../domain/instances/newcomers.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
@@ -14,6 +15,7 @@ import { overloadGate } from '../http/middleware/overload.ts'
 import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { HOUR_SECONDS } from '../platform/time.ts'
 import { startBackground } from './background.ts'
 import { banner } from './banner.ts'
 import { closing } from './closing.ts'
@@ -57,7 +59,12 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const origin = await keySetOrigin(connection.db, root)
     warnOfAnotherRoot(origin, root, log)
     const lasting = embedded ? await withLastingIssuer(settings, database.dataDir, origin, log) : settings
-    const services = await openServices(connection.db, lasting, keys, log, guard)
+    const services = {
+      ...(await openServices(connection.db, lasting, keys, log, guard)),
+      newcomers: boundNewcomers(
+        settings.rateLimit && tokenBuckets(systemClock, NEWCOMERS_PER_ADDRESS, HOUR_SECONDS * 1000),
+      ),
+    }
     await ensurePartitions(connection.db, systemClock.now())
     const first = await firstRun(services, {
       dataDir: database.dataDir,

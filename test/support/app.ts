@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server'
 import { connectDatabase, type DatabaseConnection } from '../../src/db/client.ts'
 import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
 import type { Ctx, DomainSettings, Services } from '../../src/domain/context.ts'
+import type { Newcomers } from '../../src/domain/instances/newcomers.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { openPepper } from '../../src/domain/signing/server-secrets.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -57,6 +58,8 @@ export interface TestAppOptions {
   beside?: TestApp
   dependencies?: Partial<AppDependencies>
   startAt?: string
+  /** Bounds strangers; without it, nobody is counted. */
+  newcomers?: Newcomers
 }
 
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -105,7 +108,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 async function openTestServices(
   { db }: DatabaseConnection,
   clock: Services['clock'],
-  { beside, settings, log = failureLog }: TestAppOptions,
+  { beside, settings, newcomers, log = failureLog }: TestAppOptions,
 ): Promise<Services> {
   const masterKey = beside?.services.masterKey ?? randomBytes(32)
   const rootKey = beside?.services.rootKey ?? (await openRootKey((await generateKeyPair()).privateKey))
@@ -126,6 +129,7 @@ async function openTestServices(
       ...settings,
     },
     keyring: keyringCache(db, masterKey, clock),
+    ...(newcomers ? { newcomers } : {}),
     masterKey,
     rootKey,
     rootPublicKeyHex: Buffer.from(rootKey.publicKey).toString('hex'),

@@ -44,6 +44,7 @@ export const instances = pgTable(
     check('instances_proof_known', sql`${t.proof} in ('none', 'instance', 'license', 'relay')`),
     index('instances_newest_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()),
     index('instances_product_seen_idx').on(t.productId, t.lastSeenAt),
+    index('instances_unproven_idx').on(t.productId, t.lastSeenAt).where(sql`${t.provenLicenseId} is null`),
     index('instances_token_idx').on(t.tokenHash),
   ],
 )

@@ -52,6 +52,7 @@ export async function registerInstance(
       given.proof,
       now,
     )
+    if (created && given.proof === 'none') await ctx.newcomers?.admit(tx, ctx, [product.id])
     const seats = (await readHeldLicenses(tx, [row.instanceKey], now)).filter((seat) => seat.endedAt === null)
     const verdict = judgeIdentity(
       created

@@ -56,9 +56,13 @@ export interface NewInstance {
   actionSeq: number
 }
 
-/** Makes unknown instances known, in key order: two batches in opposite order cannot deadlock. */
-export async function insertUnknown(tx: Transaction, rows: readonly NewInstance[], now: Date): Promise<void> {
-  await tx.execute(sql`
+/** Makes unknown instances known and returns their keys. In key order: two batches in opposite order cannot deadlock. */
+export async function insertUnknown(
+  tx: Transaction,
+  rows: readonly NewInstance[],
+  now: Date,
+): Promise<string[]> {
+  const inserted = await tx.execute<{ instance_key: string }>(sql`
     insert into instances (instance_key, product_id, instance_id, metrics, feature_usage, first_seen_at,
       last_seen_at, action, action_seq, proof)
     select r."instanceKey", r."productId", r."instanceId", '{}', '{}', ${now.toISOString()}::timestamptz,
@@ -66,7 +70,9 @@ export async function insertUnknown(tx: Transaction, rows: readonly NewInstance[
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as r("instanceKey" uuid, "productId" uuid, "instanceId" text, "actionSeq" bigint)
     order by r."instanceKey"
-    on conflict (instance_key) do nothing`)
+    on conflict (instance_key) do nothing
+    returning instance_key`)
+  return inserted.map((row) => row.instance_key)
 }
 
 /** The instances by key, their rows locked in key order until the transaction ends. */

@@ -61,7 +61,15 @@ async function recordBatch(tx: Transaction, ctx: Ctx, reports: readonly Report[]
     const { product, instanceId } = group
     return { instanceKey: key, productId: product.id, instanceId, actionSeq: now.getTime() }
   })
-  await insertUnknown(tx, unknown, now)
+  const inserted = new Set(await insertUnknown(tx, unknown, now))
+  const newcomers = unknown.filter(
+    ({ instanceKey }) => inserted.has(instanceKey) && !isProven(groups.get(instanceKey)),
+  )
+  await ctx.newcomers?.admit(
+    tx,
+    ctx,
+    newcomers.map(({ productId }) => productId),
+  )
   let rows = await lockInstances(tx, keys)
   if (rows.size < keys.length) {
     // Deleted by an admin between the two statements: unknown once more.
@@ -117,6 +125,9 @@ async function recordBatch(tx: Transaction, ctx: Ctx, reports: readonly Report[]
   await recordAnomalies(tx, ctx, foldFindings(folded.flatMap((result) => result.findings)))
   return outcomes
 }
+
+const isProven = (group: Group | undefined): boolean =>
+  group?.reports.some(({ report }) => report.proof !== 'none') ?? false
 
 function groupByInstance(
   reports: readonly Report[],

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { createMiddleware } from 'hono/factory'
 import type { HttpEnv } from '../../domain/routing.ts'
 import type { AppDependencies } from '../environment.ts'
+import { networkOf } from './network.ts'
 
 const MOST_HOPS = 32
 
@@ -20,6 +21,7 @@ export const clientAddress = (deps: Pick<AppDependencies, 'peerAddress' | 'isTru
       }
     }
     c.set('address', address)
+    c.set('ctx', { ...c.get('ctx'), network: networkOf(address) })
     await next()
   })
 

@@ -67,7 +67,7 @@ function limited(c: Context, limits: readonly Limit[], by: Limit['name'], retryA
     'rate_limited',
     `Too many requests ${by === 'address' ? 'from this address' : 'with this credential'}.`,
     {
-      facts: { reason: by, limit: limits.find(({ name }) => name === by)?.limit.perMinute },
+      facts: { reason: by, limit: limits.find(({ name }) => name === by)?.limit.policy?.quota },
       headers: { 'Retry-After': String(retryAfter) },
       fix: `Try again in ${retryAfter} s.`,
     },
@@ -76,11 +76,13 @@ function limited(c: Context, limits: readonly Limit[], by: Limit['name'], retryA
 
 /** `RateLimit-Policy: "address";q=6000;w=60` and `RateLimit: "address";r=5999;t=1`: structured fields, RFC 9651. */
 function tell(c: Context, limits: readonly Limit[]): void {
-  const bounded = limits.filter(({ limit }) => limit.perMinute !== null)
+  const bounded = limits.filter(({ limit }) => limit.policy !== null)
   if (bounded.length === 0) return
   c.header(
     'RateLimit-Policy',
-    bounded.map(({ name, limit }) => `"${name}";q=${limit.perMinute};w=60`).join(', '),
+    bounded
+      .map(({ name, limit }) => `"${name}";q=${limit.policy?.quota};w=${limit.policy?.window}`)
+      .join(', '),
   )
   const left = bounded.map(({ name, limit, key }) => {
     const { remaining, reset } = limit.left(key)

@@ -7,8 +7,8 @@ export interface Taken {
 }
 
 export interface RateLimit {
-  /** Requests a minute; null: without limit. */
-  readonly perMinute: number | null
+  /** Requests in a window of so many seconds; null: without limit. */
+  readonly policy: { quota: number; window: number } | null
   /** Takes one token. */
   take(key: string): Taken
   /** Gives one token back. */
@@ -18,25 +18,26 @@ export interface RateLimit {
 }
 
 const MOST_KEYS = 50_000
+const MINUTE_MS = 60_000
 
-/** `perMinute` requests a minute and key; a full minute's worth may come at once. */
-export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
+/** `quota` requests a window (milliseconds) and key; a full window's worth may come at once. */
+export function tokenBuckets(clock: Clock, quota: number, window = MINUTE_MS): RateLimit {
   const buckets = new Map<string, { tokens: number; at: number }>()
-  const perMillisecond = perMinute / 60_000
+  const perMillisecond = quota / window
   const look = (key: string) => {
     const now = clock.monotonic()
     const found = buckets.get(key)
-    const tokens = found ? Math.min(perMinute, found.tokens + (now - found.at) * perMillisecond) : perMinute
+    const tokens = found ? Math.min(quota, found.tokens + (now - found.at) * perMillisecond) : quota
     return { tokens, at: now }
   }
   const verdict = (tokens: number) => ({
     retryAfter: tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / perMillisecond / 1000)),
   })
   return {
-    perMinute,
+    policy: { quota, window: window / 1000 },
     refund(key) {
       const found = buckets.get(key)
-      if (found) found.tokens = Math.min(perMinute, found.tokens + 1)
+      if (found) found.tokens = Math.min(quota, found.tokens + 1)
     },
     take(key) {
       const bucket = look(key)
@@ -55,14 +56,14 @@ export function tokenBuckets(clock: Clock, perMinute: number): RateLimit {
       const { tokens } = look(key)
       return {
         remaining: Math.floor(tokens),
-        reset: Math.ceil((perMinute - tokens) / perMillisecond / 1000),
+        reset: Math.ceil((quota - tokens) / perMillisecond / 1000),
       }
     },
   }
 }
 
 export const unlimited: RateLimit = {
-  perMinute: null,
+  policy: null,
   refund: () => undefined,
   take: () => ({ retryAfter: 0 }),
   left: () => ({ remaining: 0, reset: 0 }),
