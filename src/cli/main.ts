@@ -23,6 +23,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'create, list and revoke admin keys',
     load: () => import('./commands/admin-keys.ts'),
   },
+  inspect: {
+    about: 'show what a token, a directive or a key set says',
+    load: () => import('./commands/inspect.ts'),
+  },
   keys: {
     about: 'make and show keys; sign key sets with a root key that is kept on another machine',
     load: () => import('./commands/keys.ts'),
@@ -34,6 +38,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   mint: {
     about: 'sign offline licenses for sites without a network',
     load: () => import('./commands/mint.ts'),
+  },
+  verify: {
+    about: 'check a token against a public key',
+    load: () => import('./commands/verify.ts'),
   },
 }
 
