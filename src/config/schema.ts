@@ -2,45 +2,12 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/logger.ts'
 import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } from './addresses.ts'
-import { duration, readActionBudget, readRateLimit } from './durations.ts'
+import { readActionBudget, readRateLimit } from './durations.ts'
 import { readMasterKey } from './master-key.ts'
-import { oneOf, type Reader, readSwitch, wholeNumber } from './reading.ts'
+import { factsIn } from './read-environment.ts'
+import { oneOf, readSwitch, wholeNumber } from './reading.ts'
 import { ROOT_KEY_ALLOWED, readRootKey } from './root-key.ts'
-
-export interface SettingFacts {
-  /** The text used when the setting is absent, or in words where it comes from. */
-  readonly default: string
-  readonly meaning: string
-  readonly allowed: string
-  /** Its value is never repeated in a message. */
-  readonly secret?: true
-}
-
-export const settingFacts = z.registry<SettingFacts>()
-
-/** A setting with a fixed default, which is read like any other value. */
-function preset<T>(read: Reader<T>, facts: SettingFacts) {
-  return reading(read).prefault(facts.default).register(settingFacts, facts)
-}
-
-/** A setting that may be absent; what then holds is decided from the others. */
-function optional<T>(read: Reader<T>, facts: SettingFacts) {
-  return reading(read).optional().register(settingFacts, facts)
-}
-
-function reading<T>(read: Reader<T>) {
-  return z.string('is not text').transform((text, context): T => {
-    const result = read(text)
-    if ('value' in result) return result.value
-    context.addIssue({ code: 'custom', message: result.wrong })
-    return z.NEVER
-  })
-}
-
-function lasting(least: string, most: string, fallback: string, meaning: string) {
-  const allowed = `<n>s, <n>m, <n>h or <n>d, from ${least} to ${most}`
-  return preset(duration(least, most), { default: fallback, meaning, allowed })
-}
+import { lasting, optional, preset, type SettingFacts } from './setting.ts'
 
 export const settingsSchema = z.object({
   PORT: preset(wholeNumber(0, 65_535), {
@@ -152,11 +119,7 @@ export type SettingName = keyof typeof settingsSchema.shape
 export const SETTING_NAMES = Object.keys(settingsSchema.shape) as SettingName[]
 
 /** What is known about a setting apart from its value. */
-export function factsOf(name: SettingName): SettingFacts {
-  const facts = settingFacts.get(settingsSchema.shape[name])
-  if (!facts) throw new TypeError(`${name} is not described`)
-  return facts
-}
+export const factsOf = (name: SettingName): SettingFacts => factsIn(settingsSchema, name)
 
 /** README's table of settings, in its order. */
 export function settingsTable(): { name: SettingName; default: string; meaning: string }[] {

@@ -1,14 +1,13 @@
 // The settings as the rest of the code sees them: typed, complete, immutable. Reads the given environment, no disk.
 import type { z } from 'zod'
 import type { LogLevel } from '../platform/logger.ts'
-import { StartError } from '../platform/start-error.ts'
 import { localUrl, type Network } from './addresses.ts'
 import type { ActionBudget, RateLimit } from './durations.ts'
+import { type Environment, type Given, readEnvironment } from './read-environment.ts'
 import type { RootKeySetting } from './root-key.ts'
-import { factsOf, SETTING_NAMES, type SettingName, settingsSchema } from './schema.ts'
-import { nearestName, unknownNames } from './unknown-names.ts'
+import { factsOf, type SettingName, settingsSchema } from './schema.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment } from './read-environment.ts'
 
 export interface Settings {
   readonly port: number
@@ -44,43 +43,14 @@ export interface Settings {
   readonly logLevel: LogLevel
 }
 
-const LONGEST_SHOWN = 40
-
 /**
- * The settings in `env`. An empty value counts as absent, as compose files write it. Throws one StartError with a
- * line for each problem; no line repeats a secret.
+ * The settings in `env`. Throws one StartError with a line for each problem; no line repeats a secret.
  */
 export function loadSettings(env: Environment): Settings {
-  const given = givenValues(env)
-  const parsed = settingsSchema.safeParse(given)
-  const problems = [...wrongValues(parsed.error, given), ...missingCompanions(given), ...unknown(env)]
-  if (!parsed.success || problems.length > 0) throw refusal(problems)
-  return frozen(settingsFrom(parsed.data))
+  return frozen(settingsFrom(readEnvironment(settingsSchema, env, missingCompanions)))
 }
 
-function givenValues(env: Environment): Partial<Record<SettingName, string>> {
-  const given: Partial<Record<SettingName, string>> = {}
-  for (const name of SETTING_NAMES) {
-    const value = env[name]?.trim()
-    if (value) given[name] = value
-  }
-  return given
-}
-
-function wrongValues(error: z.ZodError | undefined, given: Partial<Record<SettingName, string>>): string[] {
-  return (error?.issues ?? []).map((issue) => {
-    const name = issue.path[0] as SettingName
-    return `${name}: ${shown(name, given[name] ?? '')} ${issue.message}; allowed: ${factsOf(name).allowed}`
-  })
-}
-
-/** A short value helps to find it; a secret one, or one that may hold a password, stays unsaid. */
-function shown(name: SettingName, value: string): string {
-  const unsaid = factsOf(name).secret || value.includes('@') || value.length > LONGEST_SHOWN
-  return unsaid ? 'the value' : JSON.stringify(value)
-}
-
-function missingCompanions(given: Partial<Record<SettingName, string>>): string[] {
+function missingCompanions(given: Given<SettingName>): string[] {
   const problems: string[] = []
   const needs = (name: SettingName, because: string) => {
     if (given[name] === undefined) {
@@ -93,21 +63,6 @@ function missingCompanions(given: Partial<Record<SettingName, string>>): string[
   }
   if (given.PORT !== undefined && /^0+$/.test(given.PORT)) needs('PUBLIC_URL', 'PORT is 0')
   return problems
-}
-
-function unknown(env: Environment): string[] {
-  return unknownNames(env, SETTING_NAMES).map((name) => {
-    const nearest = nearestName(name, SETTING_NAMES)
-    return `${name}: is no setting; ${nearest ? `did you mean ${nearest}?` : 'remove it'}`
-  })
-}
-
-function refusal(problems: readonly string[]): StartError {
-  const count = problems.length === 1 ? 'A setting is wrong' : `${problems.length} settings are wrong`
-  return new StartError(
-    [`${count}:`, ...problems.map((problem) => `  ${problem}`)].join('\n'),
-    'Correct the environment and start again. The README lists every setting.',
-  )
 }
 
 function settingsFrom(values: z.output<typeof settingsSchema>): Settings {

@@ -18,7 +18,7 @@ const ARROWS: Record<string, readonly string[]> = {
   http: ['domain', 'db', 'platform', 'contract'],
   jobs: ['domain', 'db', 'platform', 'contract'],
   sdk: ['license', 'contract'],
-  relay: ['sdk', 'license', 'platform', 'contract'],
+  relay: ['sdk', 'license', 'config', 'platform', 'contract'],
   server: ['http', 'jobs', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
   cli: ['server', 'relay', 'domain', 'mint', 'license', 'db', 'config', 'platform', 'contract'],
   'node.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],

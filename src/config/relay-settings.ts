@@ -1,0 +1,89 @@
+// The relay's settings as its code sees them. Reads the given environment, no disk; what a file adds comes later.
+import { isIP } from 'node:net'
+import type { LogLevel } from '../platform/logger.ts'
+import { type Environment, readEnvironment } from './read-environment.ts'
+import { relaySchema } from './relay-schema.ts'
+import { SETTING_NAMES } from './schema.ts'
+
+/** Durations are milliseconds, as the reference writes them. Null: not in the environment. */
+export interface RelaySettings {
+  readonly upstream: string | null
+  readonly issuer: string | null
+  /** Raw keys in hex. */
+  readonly roots: readonly string[] | null
+  readonly relayKey: string | null
+  readonly internalKey: string | null
+  readonly folder: string
+  readonly host: string
+  readonly port: number
+  readonly cacheTtl: number
+  readonly staleGrace: number
+  readonly syncInterval: number
+  readonly syncRetries: number
+  readonly retryDelay: number
+  readonly syncTimeout: number
+  readonly cleanupInterval: number
+  readonly failedMaxAge: number
+  readonly cache: boolean
+  readonly backgroundSync: boolean
+  readonly cleanup: boolean
+  readonly queueBytes: number
+  readonly developmentLicense: string | null
+  readonly logLevel: LogLevel
+}
+
+/**
+ * The settings in `env`; `upstream` of the command line goes before LEASEHOLD_UPSTREAM.
+ * @throws StartError with a line for each problem, an unsafe upstream among them.
+ */
+export function loadRelaySettings(env: Environment, upstream?: string): RelaySettings {
+  const full = upstream === undefined ? env : { ...env, LEASEHOLD_UPSTREAM: upstream }
+  const values = readEnvironment(
+    relaySchema,
+    full,
+    ({ LEASEHOLD_UPSTREAM: url }) =>
+      url === undefined || isSafeUpstream(url)
+        ? []
+        : [
+            'LEASEHOLD_UPSTREAM: is http to another machine, which anybody between can read and change; allowed: https',
+          ],
+    SETTING_NAMES,
+  )
+  return Object.freeze({
+    upstream: values.LEASEHOLD_UPSTREAM ?? null,
+    issuer: values.LEASEHOLD_ISSUER ?? null,
+    roots: values.LEASEHOLD_ROOT_KEYS ?? null,
+    relayKey: values.LEASEHOLD_RELAY_KEY ?? null,
+    internalKey: values.SECRET_INTERNAL_API_KEY ?? null,
+    folder: values.LEASEHOLD_RELAY_DIR,
+    host: values.HOST,
+    port: values.PORT,
+    cacheTtl: values.LICENSE_CACHE_TTL,
+    staleGrace: values.STALE_GRACE_PERIOD,
+    syncInterval: values.BACKGROUND_SYNC_INTERVAL,
+    syncRetries: values.MAX_SYNC_RETRIES,
+    retryDelay: values.SYNC_RETRY_DELAY,
+    syncTimeout: values.SYNC_TIMEOUT,
+    cleanupInterval: values.CLEANUP_INTERVAL,
+    failedMaxAge: values.FAILED_CACHE_MAX_AGE,
+    cache: values.ENABLE_CACHE,
+    backgroundSync: values.ENABLE_BACKGROUND_SYNC,
+    cleanup: values.ENABLE_CACHE_CLEANUP,
+    queueBytes: values.LEASEHOLD_QUEUE_BYTES,
+    developmentLicense: values.LEASEHOLD_DEVELOPMENT_LICENSE ?? null,
+    logLevel: values.LOG_LEVEL,
+  })
+}
+
+/** https anywhere, http on this machine only. */
+export function isSafeUpstream(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null) return true // said by the reader of the setting
+  return url.protocol === 'https:' || isLoopback(url.hostname)
+}
+
+function isLoopback(hostname: string): boolean {
+  const bare = hostname.replace(/^\[|\]$/g, '')
+  if (isIP(bare) === 4) return bare.startsWith('127.')
+  return bare === '::1' || bare === 'localhost'
+}
