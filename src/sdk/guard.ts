@@ -1,4 +1,5 @@
 // What the product hands in, kept from hurting it: callbacks and loggers that throw, reject, or answer nonsense.
+import type { HostTimers } from './host/port.ts'
 
 /** Calls it; whatever comes of it, now or later, is told to `onError` at most. */
 export function callSafely(call: () => unknown, onError: (error: unknown) => void): void {
@@ -22,4 +23,16 @@ export function wordsOf(error: unknown): string {
   } catch {
     return 'an error without words'
   }
+}
+
+/** Resolves when the work is done, has failed, or has taken `ms` milliseconds: a disk that hangs holds nobody up. */
+export function within(work: Promise<unknown>, ms: number, timers: HostTimers): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = timers.after(ms, resolve)
+    const end = () => {
+      cancel()
+      resolve()
+    }
+    work.then(end, end)
+  })
 }

@@ -1,4 +1,6 @@
 // startLicense: options in, a License out, within the connect timeout whatever network and disk do.
+
+import { within } from './guard.ts'
 import type { Host } from './host/port.ts'
 import { type CheckedOptions, checkOptions, LicenseOptionsError } from './options/check.ts'
 import type { LicenseOptions } from './options.ts'
@@ -15,6 +17,9 @@ import { nowSeconds } from './time/clock.ts'
 import { openTrust, type Trust, type TrustPort } from './trust/trust.ts'
 import { openReporter } from './wire/report.ts'
 import { sendHttp } from './wire/send.ts'
+
+/** Requests that one call may wait for, each with a key set to fetch: in flight, license, heartbeat, and room. */
+const LONGEST_ASKING = 8
 
 /**
  * Starts the runtime on a platform. Resolves to a working License whatever network, disk, server and license do: within
@@ -83,6 +88,7 @@ export async function startLicenseOn<F extends string = string, L extends string
       trust: () => trust,
       storage: session.storage,
       lookAfter: session.look,
+      within: (work) => within(work, LONGEST_ASKING * options.connectTimeout, host.timers),
       stop: session.stop,
     },
     listeners,

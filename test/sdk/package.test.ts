@@ -146,6 +146,7 @@ describe('what is in it', () => {
     expect(size).toBeLessThan(MOST_BYTES)
     const expected = /^(dist\/.*\.(js|d\.ts)|package\.json|README\.md)$/
     expect(files.map(({ path }) => path).filter((path) => !expected.test(path))).toEqual([])
+    expect(files.map(({ path }) => path)).toContain('README.md')
     expect(await readdir(join(project, 'node_modules'))).toEqual(['.package-lock.json', '@leasehold'])
   })
 })

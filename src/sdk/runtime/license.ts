@@ -21,6 +21,8 @@ export interface LicensePort {
   storage(): string | null
   /** A follower has no one to ask but the disk. Never rejects. */
   lookAfter(): Promise<void>
+  /** Resolves with the work, or once it has taken longer than any server and disk that answer at all. */
+  within(work: Promise<void>): Promise<void>
   stop(options: StopOptions): Promise<void>
 }
 
@@ -101,12 +103,15 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
       })
     },
     async refreshNow() {
-      if (driver.state().role === 'follower') await port.lookAfter()
-      await driver.asked()
-      await driver.flush()
+      const ask = async () => {
+        if (driver.state().role === 'follower') await port.lookAfter()
+        await driver.asked()
+        await driver.flush()
+      }
+      await port.within(ask())
     },
     stop(options = {}) {
-      stopped ??= port.stop(options)
+      stopped ??= port.within(port.stop(options))
       return stopped
     },
   }

@@ -135,7 +135,10 @@ export async function findInstanceId(
 ): Promise<string> {
   if (options.instanceId !== null) return options.instanceId
   const given = host.facts.instanceId
-  if (given !== undefined && isInstanceId(given)) return given
+  if (given !== undefined) {
+    if (isInstanceId(given)) return given
+    host.log.warn('LEASEHOLD_INSTANCE_ID is not 1 to 255 printable characters: it is not used')
+  }
   const kept = (await disk?.instanceId()) ?? null
   if (kept !== null) return kept
   if (role === 'follower' && disk) {

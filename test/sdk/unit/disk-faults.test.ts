@@ -264,6 +264,25 @@ describe('the state file', () => {
   })
 })
 
+describe('a disk that hangs', () => {
+  test('holds up neither the start, nor refreshNow, nor the stop', async () => {
+    const world = makeWorld()
+    const host = world.host()
+    const hanging: Host = {
+      ...host,
+      openStorage: async (folder, product) => {
+        const storage = await host.openStorage(folder, product)
+        return storage && { ...storage, write: () => new Promise<never>(() => {}) }
+      },
+    }
+    const starting = startLicenseOn(hanging, world.options({ apiKey: 'sk-1' }))
+    const license = await world.time.during(starting)
+    expect(license.tier).toBe('free')
+    await world.time.during(license.refreshNow())
+    await world.time.during(license.stop())
+  })
+})
+
 describe('a process that has lost the lead', () => {
   test('writes neither state nor cache over those of the next one, and reads from then on', async () => {
     const world = makeWorld()
