@@ -8,6 +8,7 @@ export const budgetStandingRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/action-budget',
+  'x-role': 'auditor',
   summary: 'What is left of the hour for kill, downgrade, suspend and revoke. Role: auditor.',
   responses: { 200: json(budgetAnswer, 'The standing.'), default: refusal },
 } as const
@@ -16,6 +17,7 @@ export const liftBudgetRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/action-budget/lift',
+  'x-role': 'owner',
   summary: 'Lift the action budget of one admin key, or of all, for an hour. Role: owner.',
   request: { body: body(budgetLift) },
   responses: { 200: json(budgetAnswer, 'The standing.'), default: refusal },

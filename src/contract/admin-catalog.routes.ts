@@ -10,7 +10,7 @@ import {
   tierChange,
   tierQuery,
 } from './admin-catalog.schema.ts'
-import { body, json, page, refusal } from './routes.ts'
+import { body, created, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const productId = z.object({ id: z.string().max(64).meta({ description: 'prd_…' }) })
@@ -20,15 +20,17 @@ export const createProductRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/products',
+  'x-role': 'owner',
   summary: 'Create a product with its signing keys. Role: owner.',
   request: { body: body(newProduct) },
-  responses: { 201: json(productAnswer, 'The product.'), default: refusal },
+  responses: { 201: created(productAnswer, 'The product.'), default: refusal },
 } as const
 
 export const listProductsRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/products',
+  'x-role': 'auditor',
   summary: 'Products, newest first. Role: auditor.',
   request: { query: productQuery },
   responses: { 200: page(productAnswer, 'A page of products.'), default: refusal },
@@ -38,6 +40,7 @@ export const getProductRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/products/{id}',
+  'x-role': 'auditor',
   summary: 'One product. Role: auditor.',
   request: { params: productId },
   responses: { 200: json(productAnswer, 'The product.'), default: refusal },
@@ -47,6 +50,7 @@ export const changeProductRoute = {
   ...common,
   method: 'patch',
   path: '/api/v1/admin/products/{id}',
+  'x-role': 'owner',
   summary: 'Change a product. Role: owner.',
   request: { params: productId, body: body(productChange) },
   responses: { 200: json(productAnswer, 'The product as it is now.'), default: refusal },
@@ -56,15 +60,17 @@ export const createTierRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/tiers',
+  'x-role': 'owner',
   summary: 'Create a tier of a product. Role: owner.',
   request: { body: body(newTier) },
-  responses: { 201: json(tierAnswer, 'The tier.'), default: refusal },
+  responses: { 201: created(tierAnswer, 'The tier.'), default: refusal },
 } as const
 
 export const listTiersRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/tiers',
+  'x-role': 'auditor',
   summary: 'Tiers, newest first, of one product or of all. Role: auditor.',
   request: { query: tierQuery },
   responses: { 200: page(tierAnswer, 'A page of tiers.'), default: refusal },
@@ -74,6 +80,7 @@ export const getTierRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/tiers/{id}',
+  'x-role': 'auditor',
   summary: 'One tier. Role: auditor.',
   request: { params: tierId },
   responses: { 200: json(tierAnswer, 'The tier.'), default: refusal },
@@ -83,6 +90,7 @@ export const changeTierRoute = {
   ...common,
   method: 'patch',
   path: '/api/v1/admin/tiers/{id}',
+  'x-role': 'owner',
   summary: 'Change a tier; its licenses follow at their next refresh. Role: owner.',
   request: { params: tierId, body: body(tierChange) },
   responses: { 200: json(tierAnswer, 'The tier as it is now.'), default: refusal },

@@ -1,6 +1,12 @@
 // Path, method and schemas of the routes for admin keys.
 import { z } from 'zod'
-import { adminKeyAnswer, adminKeyQuery, createdAdminKey, newAdminKey } from './admin-keys.schema.ts'
+import {
+  adminKeyAnswer,
+  adminKeyChange,
+  adminKeyQuery,
+  createdAdminKey,
+  newAdminKey,
+} from './admin-keys.schema.ts'
 import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
@@ -9,6 +15,7 @@ export const createAdminKeyRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/admin-keys',
+  'x-role': 'owner',
   summary: 'Create an admin key; the answer alone shows it. Role: owner.',
   request: { body: body(newAdminKey) },
   responses: { 201: json(createdAdminKey, 'The key with its secret.'), default: refusal },
@@ -18,6 +25,7 @@ export const listAdminKeysRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/admin-keys',
+  'x-role': 'owner',
   summary: 'Admin keys, newest first. Role: owner.',
   request: { query: adminKeyQuery },
   responses: { 200: page(adminKeyAnswer, 'A page of admin keys.'), default: refusal },
@@ -27,7 +35,21 @@ export const revokeAdminKeyRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/admin-keys/{id}/revoke',
+  'x-role': 'owner',
   summary: 'Revoke an admin key, at once and everywhere. Repeating it changes nothing. Role: owner.',
   request: { params: z.object({ id: z.string().max(64).meta({ description: 'adm_…' }) }) },
   responses: { 200: json(adminKeyAnswer, 'The revoked key.'), default: refusal },
+} as const
+
+export const changeAdminKeyRoute = {
+  ...common,
+  method: 'patch',
+  path: '/api/v1/admin/admin-keys/{id}',
+  'x-role': 'owner',
+  summary: "Change the name, role or end of an admin key; never the last owner's. Role: owner.",
+  request: {
+    params: z.object({ id: z.string().max(64).meta({ description: 'adm_…' }) }),
+    body: body(adminKeyChange),
+  },
+  responses: { 200: json(adminKeyAnswer, 'The key as it is now.'), default: refusal },
 } as const

@@ -1,6 +1,6 @@
 // Admin keys of the admin API in zod.
 import { z } from 'zod'
-import { instant, shortText } from './admin-fields.schema.ts'
+import { changesSomething, instant, shortText } from './admin-fields.schema.ts'
 import { ROLES } from './catalog.ts'
 import { pageQuery } from './paging.schema.ts'
 
@@ -20,6 +20,16 @@ export const newAdminKey = z
       .meta({ description: 'RFC 3339, in the future; null never expires.' }),
   })
   .meta({ id: 'NewAdminKey' })
+
+export const adminKeyChange = z
+  .strictObject({
+    name: shortText(200).meta({ example: 'Ada, laptop' }),
+    role,
+    expires_at: instant.nullable().meta({ description: 'RFC 3339, in the future; null never expires.' }),
+  })
+  .partial()
+  .refine((change) => changesSomething(change), { error: 'name at least one member' })
+  .meta({ id: 'AdminKeyChange' })
 
 export const adminKeyAnswer = z
   .object({
@@ -41,4 +51,5 @@ export const createdAdminKey = adminKeyAnswer
 export const adminKeyQuery = z.strictObject(pageQuery)
 
 export type NewAdminKey = z.infer<typeof newAdminKey>
+export type AdminKeyChange = z.infer<typeof adminKeyChange>
 export type AdminKeyAnswer = z.infer<typeof adminKeyAnswer>

@@ -9,7 +9,7 @@ import {
   renewal,
   statusChange,
 } from './admin-licenses.schema.ts'
-import { body, json, page, refusal } from './routes.ts'
+import { body, created, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const changed = { 200: json(licenseAnswer, 'The license as it is now.'), default: refusal }
@@ -18,15 +18,17 @@ export const issueLicenseRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses',
+  'x-role': 'operator',
   summary: 'Issue a license. Role: operator.',
   request: { body: body(newLicense) },
-  responses: { 201: json(licenseAnswer, 'The license.'), default: refusal },
+  responses: { 201: created(licenseAnswer, 'The license.'), default: refusal },
 } as const
 
 export const listLicensesRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/licenses',
+  'x-role': 'auditor',
   summary: 'Licenses, newest first. Role: auditor.',
   request: { query: licenseQuery },
   responses: { 200: page(licenseAnswer, 'A page of licenses.'), default: refusal },
@@ -36,6 +38,7 @@ export const getLicenseRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/licenses/{id}',
+  'x-role': 'auditor',
   summary: 'One license. Role: auditor.',
   request: { params: licensePath },
   responses: { 200: json(licenseAnswer, 'The license.'), default: refusal },
@@ -45,6 +48,7 @@ export const changeLicenseRoute = {
   ...common,
   method: 'patch',
   path: '/api/v1/admin/licenses/{id}',
+  'x-role': 'operator',
   summary:
     'Change tier, dates, features, limits or seats; instances follow at their next refresh. Role: operator.',
   request: { params: licensePath, body: body(licenseChange) },
@@ -55,6 +59,7 @@ export const suspendLicenseRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/suspend',
+  'x-role': 'operator',
   summary: 'Take a license away until it is reinstated. Role: operator.',
   request: { params: licensePath, body: body(statusChange, false) },
   responses: changed,
@@ -64,6 +69,7 @@ export const reinstateLicenseRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/reinstate',
+  'x-role': 'operator',
   summary: 'Give a suspended license back. Role: operator.',
   request: { params: licensePath, body: body(reinstatement, false) },
   responses: changed,
@@ -73,6 +79,7 @@ export const revokeLicenseRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/revoke',
+  'x-role': 'operator',
   summary: 'Take a license away for good. Role: operator.',
   request: { params: licensePath, body: body(statusChange, false) },
   responses: changed,
@@ -82,6 +89,7 @@ export const renewLicenseRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/renew',
+  'x-role': 'operator',
   summary: 'Move the end of a license on. Role: operator.',
   request: { params: licensePath, body: body(renewal) },
   responses: changed,

@@ -41,6 +41,7 @@ export const ERRORS = {
   invalid_json: [400, 'Body is not JSON'],
   invalid_request: [422, 'Request not valid'],
   not_found: [404, 'Not found'],
+  method_not_allowed: [405, 'Method not allowed'],
   conflict: [409, 'Conflict'],
   confirmation_required: [409, 'Confirmation required'],
   body_too_large: [413, 'Body too large'],

@@ -23,6 +23,20 @@ export const json = <T extends z.ZodType>(schema: T, description: string) =>
 export const body = <T extends z.ZodType>(schema: T, required = true) =>
   ({ required, content: { 'application/json': { schema } } }) as const
 
+/** What was made, and where it is. */
+export const created = <T extends z.ZodType>(schema: T, description: string) =>
+  ({
+    description,
+    headers: {
+      Location: {
+        description: 'Path of what was made.',
+        schema: { type: 'string' as const },
+        example: '/api/v1/admin/customers/cus_019b76daa80070008000000000000001',
+      },
+    },
+    content: { 'application/json': { schema } },
+  }) as const
+
 /** A page of a list: a plain array, and where the next page is. */
 export const page = <T extends z.ZodType>(items: T, description: string) =>
   ({

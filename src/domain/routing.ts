@@ -18,6 +18,12 @@ export interface HttpEnv {
 export type Context = HonoContext<HttpEnv>
 export type Router = OpenAPIHono<HttpEnv>
 
+/** Says where what was just made is (RFC 9110, section 10.2.2), and hands it back: its `id` is under the request's path. */
+export function located<T extends { id: string }>(c: Context, made: T): T {
+  c.header('Location', `${c.req.path.replace(/\/$/, '')}/${made.id}`)
+  return made
+}
+
 export interface Bearer {
   kind: CredentialKind | 'jwt'
   text: string

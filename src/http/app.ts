@@ -7,6 +7,7 @@ import { mountHealth } from './health.ts'
 import { accessLog } from './middleware/access-log.ts'
 import { adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
+import { declaredRole } from './middleware/declared-role.ts'
 import { idempotency } from './middleware/idempotency.ts'
 import { knownCredentials } from './middleware/known-credentials.ts'
 import { limitRates } from './middleware/limit-rates.ts'
@@ -16,6 +17,7 @@ import { refuseWhileStopping } from './middleware/refuse-while-stopping.ts'
 import { requestBody } from './middleware/request-body.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { mountDocument } from './openapi.ts'
+import { methodsOf, operationsOf } from './operations.ts'
 import { problemResponse, refuseInvalid } from './problem.ts'
 import { mountAdminApi, mountPublicApi } from './routers.ts'
 
@@ -36,13 +38,30 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   if (deps.gate) for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseOverload(deps.gate))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
   app.use('/api/v1/admin/*', adminOnly())
+  app.use(
+    '/api/v1/admin/*',
+    declaredRole(() => operations),
+  )
   app.use('/api/*', requestBody())
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)
   mountAdminApi(app)
   mountDocument(app)
-  app.notFound((c) => problemResponse(new Refusal('not_found', 'There is nothing at this path.'), c))
+  const operations = operationsOf(app)
+  const allowed = methodsOf(operations)
+  app.notFound((c) => problemResponse(nothingHere(c.req.method, allowed(c.req.path)), c))
   app.onError((error, c) => problemResponse(error, c))
   return app
+}
+
+/** RFC 9110, section 15.5.6. */
+function nothingHere(method: string, allowed: readonly string[]): Refusal {
+  if (allowed.length === 0) return new Refusal('not_found', 'There is nothing at this path.')
+  const allow = allowed.join(', ')
+  return new Refusal('method_not_allowed', `This path does not answer to ${method}.`, {
+    facts: { allow: allowed },
+    fix: `Use ${allow}.`,
+    headers: { Allow: allow },
+  })
 }

@@ -87,6 +87,27 @@ describe('a credential that does not open the admin API', () => {
   })
 })
 
+describe('a change of an admin key', () => {
+  test('counts at once on every process, and is told when it is no change or not possible', async () => {
+    const { id, admin_key } = await create('auditor')
+    const other = await startTestApp({ beside: app })
+    const change = (body: object) => app.admin('PATCH', `/admin-keys/${id}`, body)
+    const write = () =>
+      other.call('POST', '/api/v1/admin/customers', { bearer: admin_key, body: { name: 'Ada' } })
+    expect((await write()).status).toBe(403)
+    expect((await change({ role: 'operator' })).body).toMatchObject({ id, role: 'operator' })
+    expect((await write()).status).toBe(201)
+    await other.stop()
+    expect((await change({ role: 'operator' })).status).toBe(200)
+    expect((await app.admin('GET', '/audit?action=admin_key.change')).body).toHaveLength(1)
+    expect((await change({})).status).toBe(422)
+    expect((await change({ expires_at: '2026-03-01T12:00:00Z' })).body.errors[0].pointer).toBe('/expires_at')
+    await revoke(id)
+    expect((await change({ name: 'late' })).body.reason).toBe('admin_key_revoked')
+    expect((await app.admin('PATCH', '/admin-keys/adm_x', { name: 'x' })).status).toBe(404)
+  })
+})
+
 describe('a revoked key', () => {
   test('is dead at the next request on every process', async () => {
     const { id, admin_key } = await create('operator')
@@ -137,6 +158,46 @@ describe('the last owner key', () => {
     expect((await revoke(await ownOf())).body.reason).toBe('last_owner')
     await create('owner')
     expect((await revoke(await ownOf())).status).toBe(200)
+  })
+
+  test('can be neither demoted nor given an end, while one that lasts may stand in for it', async () => {
+    const own = await ownOf()
+    const change = (id: string, body: object, bearer = app.adminKey) =>
+      app.call('PATCH', `/api/v1/admin/admin-keys/${id}`, { bearer, body })
+    const end = '2026-04-01T00:00:00Z'
+    const expiring = await create('owner', { expires_at: end })
+    for (const body of [{ role: 'operator' }, { expires_at: end }]) {
+      const refused = await change(own, body)
+      expect([refused.status, refused.body.reason]).toEqual([409, 'last_owner'])
+    }
+    expect((await change(expiring.id, { expires_at: null })).body.expires_at).toBe(null)
+    const { status, body } = await change(own, { role: 'auditor', name: 'demoted', expires_at: end })
+    expect([status, body.role, body.name, body.expires_at]).toEqual([200, 'auditor', 'demoted', end])
+    expect((await change(own, { name: 'x' })).status).toBe(403)
+    const audit = await app.admin('GET', `/audit?subject=${own}`)
+    expect(audit.body[0]).toMatchObject({
+      action: 'admin_key.change',
+      details: { role: 'auditor', name: 'demoted', expires_at: end },
+    })
+  })
+
+  test.each(['revoke', 'demote'])('is left when two owners %s each other at once', async (take) => {
+    const other = await startTestApp({ beside: app })
+    const [a, b] = [await create('owner'), await create('owner')]
+    expect((await revoke(await ownOf(), a.admin_key)).status).toBe(200)
+    const against = (to: TestApp, id: string, bearer: string) =>
+      take === 'revoke'
+        ? to.call('POST', `/api/v1/admin/admin-keys/${id}/revoke`, { bearer })
+        : to.call('PATCH', `/api/v1/admin/admin-keys/${id}`, { bearer, body: { role: 'auditor' } })
+    const answers = await Promise.all([against(app, b.id, a.admin_key), against(other, a.id, b.admin_key)])
+    await other.stop()
+    const [done, refused] = answers.map(({ status }) => status).sort()
+    // The loser was refused by the rule, or was dead or demoted before it arrived.
+    expect([done, [401, 403, 409].includes(refused ?? 0)]).toEqual([200, true])
+    const left = (await app.services.db.select().from(adminKeys)).filter(
+      ({ role, revokedAt }) => role === 'owner' && revokedAt === null,
+    )
+    expect(left).toHaveLength(1)
   })
 
   test('survives twenty owners who are all revoked at once, through two processes', async () => {

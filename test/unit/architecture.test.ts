@@ -115,6 +115,19 @@ describe('the import graph', () => {
     expect(found).toEqual([])
   })
 
+  test('every route of the admin API declares its role', () => {
+    const lacking = files
+      .filter((name) => name.endsWith('routes.ts') && part(name) === 'contract')
+      .flatMap((file) =>
+        readFileSync(join(SRC, file), 'utf8')
+          .split(/^export const /m)
+          .slice(1),
+      )
+      .filter((route) => route.includes("path: '/api/v1/admin/") && !/^ {2}'x-role': '/m.test(route))
+      .map((route) => `${route.split(' ', 1)[0]} needs 'x-role' after its path`)
+    expect(lacking).toEqual([])
+  })
+
   test('no file has grown past 300 lines', () => {
     const long = files.filter((file) => readFileSync(join(SRC, file), 'utf8').split('\n').length > 301)
     expect(long).toEqual([])

@@ -18,7 +18,7 @@ export async function createAdminKey(
 ): Promise<{ key: AdminKeyRow; secret: string }> {
   requireRole(ctx, 'owner')
   const now = ctx.clock.now()
-  const expiresAt = input.expires_at === null ? null : readEnd(input.expires_at, now)
+  const expiresAt = readEnd(input.expires_at, now)
   const { secret, prefix } = mintCredential('admin_key', ctx.random)
   const id = uuidv7(now, ctx.random)
   const key = {
@@ -42,7 +42,9 @@ export async function createAdminKey(
   return { key, secret }
 }
 
-function readEnd(text: string, now: Date): Date {
+/** Null never ends. @throws Refusal `invalid_request` unless it is in the future. */
+export function readEnd(text: string | null, now: Date): Date | null {
+  if (text === null) return null
   const end = parseRfc3339(text)
   if (end > now) return end
   throw new Refusal('invalid_request', 'The key would have expired already.', {

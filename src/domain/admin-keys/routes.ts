@@ -1,12 +1,14 @@
 // Admin keys over HTTP.
 import { createRoute } from '@hono/zod-openapi'
 import {
+  changeAdminKeyRoute,
   createAdminKeyRoute,
   listAdminKeysRoute,
   revokeAdminKeyRoute,
 } from '../../contract/admin-keys.routes.ts'
 import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
+import { changeAdminKey } from './change-admin-key.ts'
 import { createAdminKey } from './create-admin-key.ts'
 import { listAdminKeys } from './list-admin-keys.ts'
 import { presentAdminKey } from './present.ts'
@@ -27,6 +29,11 @@ export function mountAdminKeyRoutes(app: Router): void {
       page.items.map((row) => presentAdminKey(row, now)),
       200,
     )
+  })
+  app.openapi(createRoute(changeAdminKeyRoute), async (c) => {
+    const ctx = c.get('ctx')
+    const key = await changeAdminKey(ctx, c.req.valid('param').id, c.req.valid('json'))
+    return c.json(presentAdminKey(key, ctx.clock.now()), 200)
   })
   app.openapi(createRoute(revokeAdminKeyRoute), async (c) => {
     const ctx = c.get('ctx')

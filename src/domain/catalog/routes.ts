@@ -11,7 +11,7 @@ import {
   listTiersRoute,
 } from '../../contract/admin-catalog.routes.ts'
 import { linkNext } from '../paging.ts'
-import type { Router } from '../routing.ts'
+import { located, type Router } from '../routing.ts'
 import { changeProduct } from './change-product.ts'
 import { changeTier } from './change-tier.ts'
 import { createProduct } from './create-product.ts'
@@ -21,7 +21,7 @@ import { presentProduct, presentTier } from './present.ts'
 
 export function mountCatalogRoutes(app: Router): void {
   app.openapi(createRoute(createProductRoute), async (c) => {
-    return c.json(presentProduct(await createProduct(c.get('ctx'), c.req.valid('json'))), 201)
+    return c.json(located(c, presentProduct(await createProduct(c.get('ctx'), c.req.valid('json')))), 201)
   })
   app.openapi(createRoute(listProductsRoute), async (c) => {
     const page = await listProducts(c.get('ctx'), c.req.valid('query'))
@@ -36,7 +36,7 @@ export function mountCatalogRoutes(app: Router): void {
     return c.json(presentProduct(await changeProduct(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
   app.openapi(createRoute(createTierRoute), async (c) => {
-    return c.json(presentTier(await createTier(c.get('ctx'), c.req.valid('json'))), 201)
+    return c.json(located(c, presentTier(await createTier(c.get('ctx'), c.req.valid('json')))), 201)
   })
   app.openapi(createRoute(listTiersRoute), async (c) => {
     const page = await listTiers(c.get('ctx'), c.req.valid('query'))

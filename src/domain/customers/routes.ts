@@ -10,14 +10,14 @@ import type { CustomerAnswer } from '../../contract/admin-customers.schema.ts'
 import { publicId } from '../../platform/ids.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import { linkNext } from '../paging.ts'
-import type { Router } from '../routing.ts'
+import { located, type Router } from '../routing.ts'
 import { changeCustomer } from './change-customer.ts'
 import { type CustomerRow, createCustomer } from './create-customer.ts'
 import { getCustomer, listCustomers } from './list-customers.ts'
 
 export function mountCustomerRoutes(app: Router): void {
   app.openapi(createRoute(createCustomerRoute), async (c) => {
-    return c.json(presentCustomer(await createCustomer(c.get('ctx'), c.req.valid('json'))), 201)
+    return c.json(located(c, presentCustomer(await createCustomer(c.get('ctx'), c.req.valid('json')))), 201)
   })
   app.openapi(createRoute(listCustomersRoute), async (c) => {
     const page = await listCustomers(c.get('ctx'), c.req.valid('query'))

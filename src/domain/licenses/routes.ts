@@ -12,7 +12,7 @@ import {
 } from '../../contract/admin-licenses.routes.ts'
 import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
-import type { Context, Router } from '../routing.ts'
+import { type Context, located, type Router } from '../routing.ts'
 import { changeLicense } from './change-license.ts'
 import { mountCredentialRoutes } from './credential-routes.ts'
 import { issueLicense } from './issue-license.ts'
@@ -26,7 +26,7 @@ import { suspendLicense } from './suspend-license.ts'
 
 export function mountLicenseRoutes(app: Router): void {
   app.openapi(createRoute(issueLicenseRoute), async (c) => {
-    return c.json(shown(c, await issueLicense(c.get('ctx'), c.req.valid('json'))), 201)
+    return c.json(located(c, shown(c, await issueLicense(c.get('ctx'), c.req.valid('json')))), 201)
   })
   app.openapi(createRoute(listLicensesRoute), async (c) => {
     const page = await listLicenses(c.get('ctx'), c.req.valid('query'))
