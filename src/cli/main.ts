@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'seal all secrets in the database anew',
     load: () => import('./commands/master-key.ts'),
   },
+  migrate: {
+    about: 'bring the database to the schema of this version',
+    load: () => import('./commands/migrate.ts'),
+  },
   mint: {
     about: 'sign offline licenses for sites without a network',
     load: () => import('./commands/mint.ts'),

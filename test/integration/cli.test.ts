@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
+import { query } from '../support/query.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/leasehold.mjs', import.meta.url))
 
@@ -199,6 +200,34 @@ describe('keys', () => {
     const noKey = await sign('draft.json', 'broken.json')
     expect([noKey.code, noKey.err]).toEqual([1, expect.not.stringContaining('sekrit')])
     expect((await sign('missing.json', 'root.pem')).err).toContain('ENOENT')
+  })
+})
+
+describe('migrate', () => {
+  test('brings an empty database to the schema, and needs no key; repeating it changes nothing', async () => {
+    const url = new URL(clone.url)
+    await query(clone.url, `create database ${url.pathname.slice(1)}_empty`)
+    url.pathname += '_empty'
+    for (const _ of ['first', 'again']) {
+      const { code, out } = await leasehold(['migrate'], { DATABASE_URL: url.href })
+      expect([code, out]).toEqual([
+        0,
+        expect.stringMatching(/^All \d+ migrations of this version are applied\.\n$/),
+      ])
+    }
+    const days = await query(url.href, `select 1 from pg_inherits where inhparent = 'reports'::regclass`)
+    expect(days).toHaveLength(4)
+    await query(clone.url, `drop database ${url.pathname.slice(1)}`)
+  })
+
+  test.each([
+    ['no database', {}, 'DATABASE_URL is not set'],
+    ['what is no database', { DATABASE_URL: 'mysql://u:sekrit@h/d' }, 'does not begin with'],
+    ['a database that is away', { DATABASE_URL: 'postgres://127.0.0.1:1/x' }, 'does not answer'],
+  ])('with %s fails and says so', async (_, env, words) => {
+    const { code, out, err } = await leasehold(['migrate'], env)
+    expect([code, out, err]).toEqual([1, '', expect.stringContaining(words)])
+    expect(err).not.toContain('sekrit')
   })
 })
 
