@@ -21,6 +21,8 @@ const AWAY = new Set([
   '08003',
   '08004',
   '08006',
+  // Outside of Postgres itself (class 58): how Hyperdrive says that it does not reach the database.
+  '58000',
   // Given up after waiting, or after the attempts of transaction(): the database is too busy.
   '55P03',
   '57014',
@@ -49,7 +51,17 @@ export function driverError(error: unknown): DriverError | null {
 
 /** True when the database cannot be reached or is going away, as opposed to refusing a statement. */
 export function isDatabaseAway(error: unknown): boolean {
-  return AWAY.has(driverError(error)?.code ?? '')
+  const found = driverError(error)
+  return found === null ? isSocketFault(error) : AWAY.has(found.code)
+}
+
+/** On Workers a socket fails with a plain Error that has no code. The driver adds the statement that waited for it. */
+function isSocketFault(error: unknown): boolean {
+  let innermost = error
+  for (let depth = 0; innermost instanceof Error && innermost.cause !== undefined && depth < 5; depth += 1) {
+    innermost = innermost.cause
+  }
+  return innermost instanceof Error && innermost.name === 'Error' && 'query' in innermost
 }
 
 /** True for a serialization failure, deadlock or lock timeout: the same transaction may be tried again. */

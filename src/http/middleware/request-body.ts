@@ -42,6 +42,8 @@ function tooLarge(bytes: number): never {
   throw new Refusal('body_too_large', `The body is over ${bytes} bytes.`, {
     facts: { limit: bytes },
     fix: 'Send less in one request.',
+    // The rest of the body is not read, so nothing can follow it.
+    headers: { Connection: 'close' },
   })
 }
 
