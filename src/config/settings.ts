@@ -43,11 +43,15 @@ export interface Settings {
   readonly logLevel: LogLevel
 }
 
+/** What a runtime demands beyond the schema: one line for each problem, without a secret. */
+export type Demands = (given: Given<SettingName>) => string[]
+
 /**
  * The settings in `env`. Throws one StartError with a line for each problem; no line repeats a secret.
  */
-export function loadSettings(env: Environment): Settings {
-  return frozen(settingsFrom(readEnvironment(settingsSchema, env, missingCompanions)))
+export function loadSettings(env: Environment, demands: Demands = () => []): Settings {
+  const companions = (given: Given<SettingName>) => [...missingCompanions(given), ...demands(given)]
+  return frozen(settingsFrom(readEnvironment(settingsSchema, env, companions)))
 }
 
 function missingCompanions(given: Given<SettingName>): string[] {

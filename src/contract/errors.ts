@@ -56,6 +56,7 @@ export const ERRORS = {
   overloaded: [503, 'Server is overloaded'],
   internal_error: [500, 'Internal error'],
   database_unavailable: [503, 'Database not available'],
+  misconfigured: [503, 'Server not configured'],
   shutting_down: [503, 'Server is stopping'],
   key_set_missing: [503, 'No key set published yet'],
   clock_skew: [503, 'Server clock not trusted'],

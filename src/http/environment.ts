@@ -17,7 +17,7 @@ export interface AppDependencies {
   metrics: Metrics
   /** Text of `/metrics`; absent where nobody scrapes. */
   metricsText?: () => Promise<{ text: string; contentType: string }>
-  readiness: (services: Services) => Promise<Readiness>
+  readiness: (c: HonoContext) => Promise<Readiness>
   /** Rejects when the database stops answering while the work waits for it. */
   guard: <T>(work: Promise<T>, c: HonoContext) => Promise<T>
   /** The peer's address as the runtime knows it. */

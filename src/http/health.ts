@@ -8,7 +8,7 @@ import { RETRY_AFTER_SECONDS } from './problem.ts'
 export function mountHealth(app: OpenAPIHono<HttpEnv>, deps: AppDependencies): void {
   app.openapi(createRoute(livenessRoute), (c) => c.json({ status: 'ok' as const }, 200))
   app.openapi(createRoute(readinessRoute), async (c) => {
-    const { ready, checks } = await deps.readiness(c.get('ctx'))
+    const { ready, checks } = await deps.readiness(c)
     if (ready) return c.json({ status: 'ready' as const, checks }, 200)
     return c.json({ status: 'not_ready' as const, checks }, 503, { 'Retry-After': RETRY_AFTER_SECONDS })
   })

@@ -5,9 +5,9 @@ import { isDatabaseAway } from '../db/errors.ts'
 import type { Services } from '../domain/context.ts'
 import type { ClockGuard } from '../domain/signing/clock-guard.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
-import { backgroundJobs } from '../jobs/list.ts'
 import { runDueJobs } from '../jobs/run-due-jobs.ts'
 import { randomHex } from '../platform/random.ts'
+import { jobsOf } from './job-list.ts'
 import { repeat } from './repeat.ts'
 
 const CLOCK_MS = 30_000
@@ -22,13 +22,7 @@ export function startBackground(services: Services, guard: ClockGuard, settings:
   const { log } = services
   const stopping = new AbortController()
   const options = { holder: `${hostname()} ${process.pid} ${randomHex(4)}`, signal: stopping.signal }
-  const jobs = backgroundJobs({
-    reports: settings.retentionReportsSeconds,
-    audit: settings.retentionAuditSeconds,
-    events: settings.retentionEventsSeconds,
-    telemetryHourly: settings.retentionTelemetryHourlySeconds,
-    telemetryDaily: settings.retentionTelemetryDailySeconds,
-  })
+  const jobs = jobsOf(settings)
   const clock = repeat(() => watchClock(services, guard).catch(complain(services)), CLOCK_MS)
   const work = repeat(
     async () => {

@@ -22,7 +22,8 @@ const ARROWS: Record<string, readonly string[]> = {
   server: ['http', 'jobs', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
   cli: ['server', 'relay', 'domain', 'mint', 'license', 'db', 'config', 'platform', 'contract'],
   'node.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
-  'worker.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
+  worker: ['server', 'http', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
+  'worker.ts': ['worker', 'server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
 }
 
 interface Import {
@@ -44,6 +45,45 @@ const imports: Import[] = files.flatMap((file) =>
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => ({ from: file, to: relative(SRC, join(SRC, dirname(file), specifier)) })),
 )
+
+/** What workerd has of Node's, by name: functions of pure computation, and timers. */
+const WORKER_NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
+  'node:crypto': [
+    'createCipheriv',
+    'createDecipheriv',
+    'createHash',
+    'createHmac',
+    'createPrivateKey',
+    'createPublicKey',
+    'timingSafeEqual',
+  ],
+  'node:net': ['isIP', 'isIPv6'],
+  'node:timers/promises': ['setImmediate'],
+  'node:url': ['fileURLToPath'],
+}
+
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s+(?!type\b)([^'"]*?)from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g
+
+/** Imports that are left when the types are gone; a dynamic one takes the whole module, as `*`. */
+function valueImports(file: string): { from: string; names: string[] }[] {
+  return [...readFileSync(join(SRC, file), 'utf8').matchAll(IMPORT)].map(([, clause = '', from, dynamic]) => {
+    if (dynamic !== undefined) return { from: dynamic, names: ['*'] }
+    const [, inBraces] = /\{([^}]*)\}/.exec(clause) ?? []
+    const names = (inBraces ?? '*').split(',').map((name) => name.trim())
+    return { from: from ?? '', names: names.filter((name) => name !== '' && !name.startsWith('type ')) }
+  })
+}
+
+/** Every file that an entry needs at run time, itself too. */
+function reachedFrom(entry: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry) || entry.startsWith('..')) return seen
+  seen.add(entry)
+  for (const { from } of valueImports(entry)) {
+    if (from.startsWith('.')) reachedFrom(relative(SRC, join(SRC, dirname(entry), from)), seen)
+  }
+  return seen
+}
 
 const part = (file: string): string => file.split('/')[0] ?? ''
 
@@ -95,6 +135,21 @@ describe('the import graph', () => {
         file,
       ).toEqual([])
     }
+  })
+
+  test('a Worker reaches no module that needs a disk, a process or a socket of Node’s', () => {
+    const reached = reachedFrom('worker.ts')
+    expect(reached.size).toBeGreaterThan(100)
+    const needed = [...reached].flatMap((file) =>
+      valueImports(file)
+        .filter(({ from }) => from.startsWith('node:'))
+        .map((found) => ({ file, ...found })),
+    )
+    const foreign = needed.filter(
+      ({ from, names }) => !names.every((name) => WORKER_NODE_MODULES[from]?.includes(name)),
+    )
+    expect(foreign).toEqual([])
+    expect(needed.map(({ from }) => from)).toContain('node:crypto')
   })
 
   test('the domain knows HTTP in its routes only', () => {

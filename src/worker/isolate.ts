@@ -1,0 +1,65 @@
+// What an isolate keeps from request to request. Anything in it may vanish at any time; no connection is in it.
+import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../config/worker-settings.ts'
+import { type ClockGuard, clockGuard } from '../domain/signing/clock-guard.ts'
+import { type KeyringMemory, keyringMemory } from '../domain/signing/keyring.ts'
+import { createApp } from '../http/app.ts'
+import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
+import type { RootSigningKey } from '../mint/keys.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { consoleLogger } from '../platform/logger-console.ts'
+import { noMetrics } from '../platform/metrics.ts'
+import { type OpenRequest, readinessOf } from './open-request.ts'
+
+export interface Isolate {
+  readonly settings: WorkerSettings
+  readonly log: Logger
+  readonly guard: ClockGuard
+  readonly keyring: KeyringMemory
+  readonly app: ReturnType<typeof createApp>
+  /** Monotonic milliseconds at the last measurement of the clock's skew. */
+  measuredAt: number | null
+  pepper: Uint8Array | null
+  /** Null until it is opened, and where the root key is kept elsewhere. */
+  root: RootSigningKey | null
+}
+
+const isolates = new WeakMap<object, Isolate>()
+
+/** @throws StartError when the settings are wrong. */
+export function isolateOf(bindings: Bindings): Isolate {
+  let isolate = isolates.get(bindings)
+  if (!isolate) {
+    isolate = newIsolate(loadWorkerSettings(bindings))
+    isolates.set(bindings, isolate)
+  }
+  return isolate
+}
+
+function newIsolate(settings: WorkerSettings): Isolate {
+  return {
+    settings,
+    log: consoleLogger({ level: settings.logLevel }),
+    guard: clockGuard(),
+    keyring: keyringMemory(),
+    app: newApp(settings),
+    measuredAt: null,
+    pepper: null,
+    root: null,
+  }
+}
+
+/** Built once, because it is made of hundreds of schemas. What belongs to one request is its `env`. */
+function newApp(settings: WorkerSettings): Isolate['app'] {
+  const requestOf = ({ env }: { env: unknown }) => env as OpenRequest
+  return createApp({
+    services: (c) => requestOf(c).services,
+    metrics: noMetrics,
+    readiness: (c) => readinessOf(requestOf(c)),
+    guard: (work, c) => requestOf(c).watchdog.guard(work),
+    // Cloudflare sets it on every request; every other header of that kind is the caller's own word.
+    peerAddress: (c) => c.req.header('CF-Connecting-IP') ?? 'unknown',
+    isTrustedProxy: () => false,
+    rateLimit: settings.rateLimit ? tokenBuckets(systemClock, settings.rateLimit.perMinute) : unlimited,
+  })
+}

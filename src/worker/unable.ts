@@ -1,0 +1,56 @@
+// What a Worker answers when a request does not get as far as the app: the problem outside, its reasons in the log.
+import { ERRORS, type ErrorCode, type Problem } from '../contract/errors.ts'
+import { isDatabaseAway } from '../db/errors.ts'
+import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
+import { systemClock } from '../platform/clock.ts'
+import { publicId, uuidv7 } from '../platform/ids.ts'
+import { consoleLogger } from '../platform/logger-console.ts'
+import { StartError } from '../platform/start-error.ts'
+
+const DETAIL = {
+  misconfigured: 'This server is not configured correctly. Whoever runs it finds the reasons in its log.',
+  database_unavailable: 'The database does not answer. Try again: nothing was done.',
+  internal_error: 'Something failed inside. The request id finds it in the server log.',
+} as const satisfies Partial<Record<ErrorCode, string>>
+
+type Outcome = keyof typeof DETAIL
+
+/** Logs the error and answers with its problem. */
+export function unableTo(error: unknown): Response {
+  const requestId = publicId('req', uuidv7(systemClock.now()))
+  const code = logFailure(error, requestId)
+  const [status, title] = ERRORS[code]
+  const problem: Problem = {
+    type: `urn:leasehold:problem:${code}`,
+    title,
+    status,
+    detail: DETAIL[code],
+    request_id: requestId,
+    error: code,
+    message: DETAIL[code],
+  }
+  return new Response(JSON.stringify(problem), {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+      ...(status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}),
+    },
+  })
+}
+
+/** Says why in one line of the log. The settings may be what is wrong, so the log level is not asked for. */
+export function logFailure(error: unknown, requestId?: string): Outcome {
+  const log = consoleLogger({ level: 'warn' }).child(requestId === undefined ? {} : { request_id: requestId })
+  if (error instanceof StartError) {
+    log.error({ fix: error.fix }, error.message)
+    return 'misconfigured'
+  }
+  if (isDatabaseAway(error)) {
+    log.warn({ err: error }, 'the database is away')
+    return 'database_unavailable'
+  }
+  log.error({ err: error }, 'request failed')
+  return 'internal_error'
+}
