@@ -1,6 +1,5 @@
 // The server process from start to stop. Each part lives in its own file; this one owns their order.
 import { readFile } from 'node:fs/promises'
-import type { RateLimit } from '../config/durations.ts'
 import type { Settings } from '../config/settings.ts'
 import { connectDatabase, connectProbe } from '../db/client.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
@@ -12,7 +11,7 @@ import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
 import { overloadGate } from '../http/middleware/overload.ts'
-import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
+import { rateLimitOf } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { HOUR_SECONDS } from '../platform/time.ts'
@@ -89,8 +88,8 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       guard: watchdog.guard,
       peerAddress,
       isTrustedProxy: trustedProxies(settings.trustedProxies),
-      rateLimit: limitOf(settings.rateLimit),
-      credentialRateLimit: limitOf(settings.credentialRateLimit),
+      rateLimit: rateLimitOf(systemClock, settings.rateLimit),
+      credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
       gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
       isStopping,
     })
@@ -113,8 +112,6 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
 
 /** Enough that no connection idles while a request reads its body or signs its answer. */
 const PLACES_PER_CONNECTION = 2
-
-const limitOf = (limit: RateLimit | null) => (limit ? tokenBuckets(systemClock, limit.perMinute) : unlimited)
 
 async function packageVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')

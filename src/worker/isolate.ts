@@ -3,7 +3,7 @@ import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../confi
 import { type ClockGuard, clockGuard } from '../domain/signing/clock-guard.ts'
 import { type KeyringMemory, keyringMemory } from '../domain/signing/keyring.ts'
 import { createApp } from '../http/app.ts'
-import { tokenBuckets, unlimited } from '../http/middleware/rate-limit.ts'
+import { rateLimitOf } from '../http/middleware/rate-limit.ts'
 import type { RootSigningKey } from '../mint/keys.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -60,6 +60,7 @@ function newApp(settings: WorkerSettings): Isolate['app'] {
     // Cloudflare sets it on every request; every other header of that kind is the caller's own word.
     peerAddress: (c) => c.req.header('CF-Connecting-IP') ?? 'unknown',
     isTrustedProxy: () => false,
-    rateLimit: settings.rateLimit ? tokenBuckets(systemClock, settings.rateLimit.perMinute) : unlimited,
+    rateLimit: rateLimitOf(systemClock, settings.rateLimit),
+    credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
   })
 }

@@ -68,3 +68,7 @@ export const unlimited: RateLimit = {
   take: () => ({ retryAfter: 0 }),
   left: () => ({ remaining: 0, reset: 0 }),
 }
+
+/** The limit of a setting; null is off. */
+export const rateLimitOf = (clock: Clock, limit: { readonly perMinute: number } | null): RateLimit =>
+  limit ? tokenBuckets(clock, limit.perMinute) : unlimited
