@@ -115,6 +115,29 @@ describe('what is in it', () => {
     expect(inputs()).toContain('src/sdk/start.ts')
   })
 
+  test('holds no file of the mint and no word that signs, but in the kit for tests, which signs with keys of its own', async () => {
+    const paths = tarball.files.map(({ path }) => path)
+    expect(paths.filter((path) => /mint/i.test(path))).toEqual([])
+    const folder = join(project, 'node_modules/@leasehold/sdk')
+    const matching = async (words: RegExp): Promise<string[]> => {
+      const found: string[] = []
+      for (const path of paths.filter((name) => name.endsWith('.js'))) {
+        if (words.test(await readFile(join(folder, path), 'utf8'))) found.push(path)
+      }
+      return found
+    }
+    expect(await matching(/signRaw|openSigningKey|openRootKey|pkcs8/)).toEqual([])
+    // testServer() makes its keys when a test starts, and cannot be given any.
+    expect(await matching(/["'`]sign["'`]|subtle\.sign\b/)).toEqual(['dist/testing.js'])
+    const reachedBy = Object.entries(sources.outputs).filter(([, { entryPoint }]) => entryPoint)
+    for (const [path, { imports }] of reachedBy) {
+      expect(
+        imports.filter((imported) => imported.path.endsWith('/testing.js')),
+        path,
+      ).toEqual([])
+    }
+  })
+
   test('only the Node host imports from Node, and nothing imports a package', () => {
     const foreign = Object.entries(sources.inputs).flatMap(([path, { imports }]) =>
       imports.filter(({ external }) => external).map((imported) => ({ path, to: imported.path })),

@@ -95,6 +95,13 @@ function violations(found: readonly Import[]): string[] {
     .map(({ from, to }) => `${from} → ${to}`)
 }
 
+/** These files, and all that they import, directly or not. */
+function reach(from: readonly string[]): string[] {
+  const seen = new Set(from)
+  for (const file of seen) for (const { to } of imports.filter((found) => found.from === file)) seen.add(to)
+  return [...seen]
+}
+
 describe('the import graph', () => {
   test('every part of src/ has its arrows', () => {
     expect([...new Set(files.map(part))].filter((name) => !(name in ARROWS))).toEqual([])
@@ -114,6 +121,23 @@ describe('the import graph', () => {
   test('an arrow that points the wrong way is found', () => {
     const wrong = [{ from: 'platform/clock.ts', to: 'domain/context.ts' }]
     expect(violations(wrong)).toEqual(['platform/clock.ts → domain/context.ts'])
+  })
+
+  test('nothing that the SDK or the relay can reach is mint/', () => {
+    const reached = reach(files.filter((file) => ['sdk', 'relay'].includes(part(file))))
+    expect(reached.filter((file) => part(file) === 'mint')).toEqual([])
+    expect(reached).toContain('license/envelope.ts')
+    expect(reach(['cli/commands/mint.ts'])).toContain('mint/sign-raw.ts')
+  })
+
+  test('the linter refuses mint/ to the SDK and the relay as well', () => {
+    const { overrides } = JSON.parse(readFileSync(join(SRC, '../biome.json'), 'utf8')) as {
+      overrides: { includes: string[] }[]
+    }
+    const refusing = overrides.filter((rule) => JSON.stringify(rule).includes('**/mint/**'))
+    const covered = refusing.flatMap(({ includes }) => includes)
+    for (const folder of ['src/sdk/**', 'src/sdk/host/node*', 'src/relay/**'])
+      expect(covered).toContain(folder)
   })
 
   test('the messages and claims import nothing, their schemas zod alone', () => {

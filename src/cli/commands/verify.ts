@@ -2,7 +2,7 @@
 import type { EnvelopePayload } from '../../contract/claims.ts'
 import { ENVELOPE_REFUSALS } from '../../license/messages.ts'
 import { type Command, type CommandIo, NotVerifiedError, UsageError } from '../command.ts'
-import { tell } from '../tokens/tell.ts'
+import { tell, UnknownToken } from '../tokens/tell.ts'
 import { readTokenArguments, TRUST_USAGE } from '../tokens/trust.ts'
 
 const usage = `Usage:
@@ -17,7 +17,12 @@ ${TRUST_USAGE}`
 async function verify(args: string[], io: CommandIo): Promise<void> {
   const trust = await readTokenArguments(args)
   if (!trust.keys) throw new UsageError('--public-key or --jwks is missing.')
-  const { checked, description, validNow } = await tell(trust, io)
+  const { checked, description, validNow } = await tell(trust, io).catch((error: unknown) => {
+    // A damaged token is a token that does not verify.
+    if (error instanceof UnknownToken)
+      throw new NotVerifiedError(`VERIFY FAILED: ${error.message}\n${error.fix}`)
+    throw error
+  })
   if (checked.verdict !== 'verified') throw new NotVerifiedError(`VERIFY FAILED: ${checked.reason}`)
   if (!validNow) throw new NotVerifiedError(`VERIFY FAILED: ${ended(checked.claims, description.until)}`)
 }

@@ -55,9 +55,18 @@ function asRaw(token: string, [encoded = '', signature = '']: string[]): Recogni
     ? decodeBase64(encoded)
     : (decodeBase64url(encoded) ?? decodeBase64(encoded))
   const parsed = bytes && parseJsonObject(bytes)
-  if (!parsed?.ok) return null
+  // Damaged or forged, but an envelope by its form: to be refused as one.
+  if (!parsed?.ok) return inStandardAlphabet ? unreadable(token) : null
   // By its members, so that an envelope in the wrong alphabet is refused as what it is.
   const isEnvelope = inStandardAlphabet || 'licenseId' in parsed.value
   const kind = isEnvelope ? 'envelope' : 'customer_id' in parsed.value ? 'license key' : 'entitlement token'
   return { kind, token, payload: parsed.value, typ: null, kid: null }
 }
+
+const unreadable = (token: string): Recognised => ({
+  kind: 'envelope',
+  token,
+  payload: {},
+  typ: null,
+  kid: null,
+})

@@ -10,6 +10,9 @@ import { type Description, describe } from './describe.ts'
 import { type Recognised, recognise } from './recognise.ts'
 import type { TokenArguments } from './trust.ts'
 
+/** What was given is none of the objects that this command knows. */
+export class UnknownToken extends StartError {}
+
 export interface Told {
   checked: Checked
   description: Description
@@ -17,11 +20,11 @@ export interface Told {
   validNow: boolean
 }
 
-/** Reads the token, checks it with what is trusted, and tells. @throws StartError for what is no token */
+/** Reads the token, checks it with what is trusted, and tells. @throws UnknownToken */
 export async function tell(trust: TokenArguments, io: CommandIo): Promise<Told> {
   const found = recognise(await contentOrInput(trust.file, io))
   if (!found) {
-    throw new StartError(
+    throw new UnknownToken(
       `${trust.file === '-' ? 'Standard input' : trust.file} holds no license JWT, license key, entitlement token, envelope, directive or key set.`,
       'Give the token alone, whole and unchanged: an envelope is base64 with padding, the others are base64url.',
     )
@@ -66,8 +69,8 @@ function asText(found: Recognised, { checked, description }: Told, now: number, 
   return `NOT VERIFIED: ${why}. What follows is the token's own word.\n${said}${last}`
 }
 
-function signer({ kid, kind }: Recognised, checked: Checked): [string, string][] {
-  if (checked.verdict !== 'verified') return [['claims key', kid ?? `none: a ${kind} names no key`]]
+function signer({ kid }: Recognised, checked: Checked): [string, string][] {
+  if (checked.verdict !== 'verified') return [['claims key', kid ?? 'none: this kind names no key']]
   return checked.notCompared.length === 0 ? [] : [['not compared', checked.notCompared.join(', ')]]
 }
 
