@@ -1,4 +1,5 @@
 // Path, method and schemas of the admin routes of API keys, license keys and static license JWTs.
+import { z } from 'zod'
 import {
   apiKeyAnswer,
   apiKeyRotation,
@@ -20,6 +21,7 @@ import {
   staticJwtRevocation,
 } from './admin-credentials.schema.ts'
 import { licensePath } from './admin-licenses.schema.ts'
+import { dryRunQuery, takingPreview } from './admin-previews.schema.ts'
 import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
@@ -50,8 +52,11 @@ export const revokeApiKeyRoute = {
   path: '/api/v1/admin/api-keys/{id}/revoke',
   'x-role': 'operator',
   summary: 'Revoke an API key. Role: operator.',
-  request: { params: credentialPath('key'), body: body(revocation, false) },
-  responses: { 200: json(apiKeyAnswer, 'The key as it is now.'), default: refusal },
+  request: { params: credentialPath('key'), body: body(revocation, false), query: dryRunQuery },
+  responses: {
+    200: json(z.union([apiKeyAnswer, takingPreview]), 'The key as it is now, or the preview.'),
+    default: refusal,
+  },
 } as const
 
 export const rotateApiKeyRoute = {
@@ -90,8 +95,11 @@ export const revokeLicenseKeyRoute = {
   path: '/api/v1/admin/license-keys/{id}/revoke',
   'x-role': 'operator',
   summary: 'Revoke a license key; one minted offline holds where the server is not asked. Role: operator.',
-  request: { params: credentialPath('lk'), body: body(revocation, false) },
-  responses: { 200: json(licenseKeyAnswer, 'The key as it is now.'), default: refusal },
+  request: { params: credentialPath('lk'), body: body(revocation, false), query: dryRunQuery },
+  responses: {
+    200: json(z.union([licenseKeyAnswer, takingPreview]), 'The key as it is now, or the preview.'),
+    default: refusal,
+  },
 } as const
 
 export const rotateLicenseKeyRoute = {
@@ -130,6 +138,9 @@ export const revokeStaticJwtRoute = {
   path: '/api/v1/admin/static-jwts/{id}/revoke',
   'x-role': 'operator',
   summary: 'End a license JWT: it cannot be refreshed any more, and runs to its own end. Role: operator.',
-  request: { params: credentialPath('sjw'), body: body(staticJwtRevocation, false) },
-  responses: { 200: json(staticJwtAnswer, 'The license JWT as it is now.'), default: refusal },
+  request: { params: credentialPath('sjw'), body: body(staticJwtRevocation, false), query: dryRunQuery },
+  responses: {
+    200: json(z.union([staticJwtAnswer, takingPreview]), 'The license JWT as it is now, or the preview.'),
+    default: refusal,
+  },
 } as const

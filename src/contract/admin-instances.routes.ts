@@ -1,12 +1,16 @@
 // Path, method and schemas of the instance routes of the admin API.
+import { z } from 'zod'
 import {
   actionOrder,
+  bulkActionAnswer,
+  bulkActionOrder,
   deletionQuery,
   instanceAnswer,
   instancePath,
   instanceQuery,
   seatPath,
 } from './admin-instances.schema.ts'
+import { dryRunQuery, takingPreview } from './admin-previews.schema.ts'
 import { body, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
@@ -38,8 +42,24 @@ export const setActionRoute = {
   path: '/api/v1/admin/instances/{id}/action',
   'x-role': 'operator',
   summary: 'Kill or downgrade an instance, or clear that with none. Role: operator.',
-  request: { params: instancePath, body: body(actionOrder) },
-  responses: changed,
+  request: { params: instancePath, query: dryRunQuery, body: body(actionOrder) },
+  responses: {
+    200: json(z.union([instanceAnswer, takingPreview]), 'The instance as it is now, or the preview.'),
+    default: refusal,
+  },
+} as const
+
+export const setActionsRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/instances/action',
+  'x-role': 'operator',
+  summary: 'Kill, downgrade or clear all that meet a filter, at most 1,000; try it first. Role: operator.',
+  request: { query: dryRunQuery, body: body(bulkActionOrder) },
+  responses: {
+    200: json(z.union([bulkActionAnswer, takingPreview]), 'What was changed, or the preview.'),
+    default: refusal,
+  },
 } as const
 
 export const resetTokenRoute = {

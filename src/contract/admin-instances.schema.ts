@@ -101,6 +101,52 @@ export const instanceQuery = z.strictObject({
   verified: queryFlag.optional(),
 })
 
+export const bulkActionOrder = z
+  .strictObject({
+    filter: z
+      .strictObject({ ...filterMembers, stale: z.boolean().optional(), verified: z.boolean().optional() })
+      .refine((filter) => Object.keys(filter).length > 0, { error: 'holds no filter' })
+      .meta({ description: 'As of the list; every member given must hold.' }),
+    action: z.enum(ACTIONS),
+    reason: reason.optional().meta({ description: 'Told to the instances.' }),
+    expect: z.int().nonnegative().optional().meta({
+      description: 'How many instances match, as `?dry_run=true` says; not needed for that.',
+    }),
+  })
+  .meta({
+    id: 'BulkActionOrder',
+    example: {
+      filter: { product: 'keldris', version: '1.0.3', verified: false },
+      action: 'downgrade',
+      reason: 'leaked build',
+      expect: 12,
+    },
+  })
+
+export const bulkActionAnswer = z
+  .object({
+    matched: z.int(),
+    changed: z.int().meta({ description: 'Those that had another action or reason.' }),
+    instances: z.array(
+      z.object({ id: idOf('ins'), instance_id: z.string(), product: z.string(), seq: z.int() }),
+    ),
+  })
+  .meta({
+    id: 'BulkAction',
+    example: {
+      matched: 1,
+      changed: 1,
+      instances: [
+        {
+          id: 'ins_11186cb5bd6d8c39b7bc6681b82d904f',
+          instance_id: 'test-001',
+          product: 'keldris',
+          seq: 1795312029428,
+        },
+      ],
+    },
+  })
+
 export const deletionQuery = z.strictObject({
   confirm: z.literal('killed').optional().meta({
     description: 'Needed for a killed instance: deleted, it may come back without the kill.',
@@ -113,4 +159,6 @@ export const seatPath = z.object({ id: pathId('ins'), license_id: pathId('lic') 
 export type ActionOrder = z.infer<typeof actionOrder>
 export type InstanceAnswer = z.infer<typeof instanceAnswer>
 export type InstanceQuery = z.infer<typeof instanceQuery>
-export type InstanceFilter = Omit<InstanceQuery, 'limit' | 'after'>
+export type InstanceFilter = z.infer<typeof bulkActionOrder>['filter']
+export type BulkActionOrder = z.infer<typeof bulkActionOrder>
+export type BulkActionAnswer = z.infer<typeof bulkActionAnswer>

@@ -1,4 +1,5 @@
 // Path, method and schemas of the license routes of the admin API.
+import { z } from 'zod'
 import {
   licenseAnswer,
   licenseChange,
@@ -9,10 +10,16 @@ import {
   renewal,
   statusChange,
 } from './admin-licenses.schema.ts'
+import { dryRunQuery, takingPreview } from './admin-previews.schema.ts'
 import { body, created, json, page, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 const changed = { 200: json(licenseAnswer, 'The license as it is now.'), default: refusal }
+
+const taken = {
+  200: json(z.union([licenseAnswer, takingPreview]), 'The license as it is now, or the preview.'),
+  default: refusal,
+}
 
 export const issueLicenseRoute = {
   ...common,
@@ -61,8 +68,8 @@ export const suspendLicenseRoute = {
   path: '/api/v1/admin/licenses/{id}/suspend',
   'x-role': 'operator',
   summary: 'Take a license away until it is reinstated. Role: operator.',
-  request: { params: licensePath, body: body(statusChange, false) },
-  responses: changed,
+  request: { params: licensePath, body: body(statusChange, false), query: dryRunQuery },
+  responses: taken,
 } as const
 
 export const reinstateLicenseRoute = {
@@ -81,8 +88,8 @@ export const revokeLicenseRoute = {
   path: '/api/v1/admin/licenses/{id}/revoke',
   'x-role': 'operator',
   summary: 'Take a license away for good. Role: operator.',
-  request: { params: licensePath, body: body(statusChange, false) },
-  responses: changed,
+  request: { params: licensePath, body: body(statusChange, false), query: dryRunQuery },
+  responses: taken,
 } as const
 
 export const renewLicenseRoute = {

@@ -1,7 +1,6 @@
 // The one way in which a change of a license, tier, key or action is written down: an audit row and an event row.
 import { sql } from 'drizzle-orm'
 import type { Transaction } from '../../db/client.ts'
-import { auditLog } from '../../db/schema/index.ts'
 import { afterCommit } from '../../db/transaction.ts'
 import { uuidv7 } from '../../platform/ids.ts'
 import type { Ctx } from '../context.ts'
@@ -36,30 +35,42 @@ export interface Change {
  * backup can be replayed (T12). Secrets must not be in `details`.
  */
 export async function recordChange(tx: Transaction, ctx: Ctx, change: Change): Promise<void> {
+  return recordChanges(tx, ctx, [change])
+}
+
+/** Many changes of one transaction, each with its own audit row and event, in three statements. */
+export async function recordChanges(tx: Transaction, ctx: Ctx, changes: readonly Change[]): Promise<void> {
+  if (changes.length === 0) return
   const at = ctx.clock.now()
-  const { productId = null, licenseId = null, instanceKey = null } = change.scope ?? {}
-  await tx.insert(auditLog).values({
-    id: uuidv7(at, ctx.random),
-    at,
-    actorKind: ctx.actor.kind,
-    actorId: ctx.actor.id,
-    action: change.action,
-    subject: change.subject,
-    reason: change.reason ?? null,
-    details: change.details ?? {},
-    requestId: ctx.requestId,
-  })
+  await tx.execute(sql`
+    insert into audit_log (id, at, actor_kind, actor_id, action, subject, reason, details, request_id)
+    select c.id, ${at.toISOString()}::timestamptz, ${ctx.actor.kind}::text, ${ctx.actor.id}::text, c.action,
+      c.subject, c.reason, c.details, ${ctx.requestId}::text
+    from jsonb_to_recordset(${JSON.stringify(
+      changes.map(({ action, subject, reason, details = {} }) => ({
+        id: uuidv7(at, ctx.random),
+        action,
+        subject,
+        reason,
+        details,
+      })),
+    )}::jsonb) as c(id uuid, action text, subject text, reason text, details jsonb)`)
   await tx.execute(sql`select pg_advisory_xact_lock(${EVENT_LOCK})`)
   await tx.execute(sql`
     with event as (
       insert into events (number, at, type, product_id, license_id, instance_key, subject)
-      select greatest(coalesce(max(number), 0) + 1, ${at.getTime()}::bigint), ${at.toISOString()}::timestamptz,
-             ${change.event}::text, ${productId}::uuid, ${licenseId}::uuid, ${instanceKey}::uuid,
-             ${change.subject}::text
-      from events
+      select greatest(coalesce((select max(number) from events), 0), ${at.getTime()}::bigint - 1) + c.n,
+             ${at.toISOString()}::timestamptz, c.event, c."productId", c."licenseId", c."instanceKey", c.subject
+      from rows from (
+        jsonb_to_recordset(${JSON.stringify(
+          changes.map(({ event, subject, scope = {} }) => ({ event, subject, ...scope })),
+        )}::jsonb) as (event text, subject text, "productId" uuid, "licenseId" uuid, "instanceKey" uuid)
+      ) with ordinality as c(event, subject, "productId", "licenseId", "instanceKey", n)
       returning number
     )
-    select pg_notify(${EVENT_CHANNEL}, number::text) from event`)
-  const line = { audit: change.action, subject: change.subject, actor: ctx.actor.id, reason: change.reason }
-  afterCommit(tx, () => ctx.log.info({ ...line, details: change.details }, 'change recorded'))
+    select pg_notify(${EVENT_CHANNEL}, number::text) from event order by number`)
+  for (const { action: audit, subject, reason, details } of changes) {
+    const line = { audit, subject, actor: ctx.actor.id, reason, details }
+    afterCommit(tx, () => ctx.log.info(line, 'change recorded'))
+  }
 }

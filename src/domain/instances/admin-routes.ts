@@ -8,17 +8,21 @@ import {
   releaseSeatRoute,
   resetTokenRoute,
   setActionRoute,
+  setActionsRoute,
 } from '../../contract/admin-instances.routes.ts'
 import { linkNext } from '../paging.ts'
+import { presentPreview } from '../previews/present.ts'
+import { previewAction, previewActions } from '../previews/preview-taking.ts'
 import type { Context, Router } from '../routing.ts'
 import { deleteInstance } from './delete-instance.ts'
 import type { InstanceView } from './instance-view.ts'
 import { liftTombstone } from './lift-tombstone.ts'
 import { getInstance, listInstances } from './list-instances.ts'
-import { presentInstance } from './present-instance.ts'
+import { presentBulk, presentInstance } from './present-instance.ts'
 import { releaseSeat } from './release-seat.ts'
 import { resetInstanceToken } from './reset-instance-token.ts'
 import { setAction } from './set-action.ts'
+import { setActions } from './set-actions.ts'
 
 export function mountInstanceAdminRoutes(app: Router): void {
   app.openapi(createRoute(listInstancesRoute), async (c) => {
@@ -34,7 +38,18 @@ export function mountInstanceAdminRoutes(app: Router): void {
   })
   app.openapi(createRoute(setActionRoute), async (c) => {
     const { id } = c.req.valid('param')
-    return c.json(shown(c, await setAction(c.get('ctx'), id, c.req.valid('json'))), 200)
+    const order = c.req.valid('json')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewAction(c.get('ctx'), id, order)), 200)
+    }
+    return c.json(shown(c, await setAction(c.get('ctx'), id, order)), 200)
+  })
+  app.openapi(createRoute(setActionsRoute), async (c) => {
+    const order = c.req.valid('json')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewActions(c.get('ctx'), order)), 200)
+    }
+    return c.json(presentBulk(await setActions(c.get('ctx'), order)), 200)
   })
   app.openapi(createRoute(resetTokenRoute), async (c) => {
     return c.json(shown(c, await resetInstanceToken(c.get('ctx'), c.req.valid('param').id)), 200)

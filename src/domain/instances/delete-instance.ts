@@ -71,7 +71,7 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
     ), stream as (
       delete from report_streams where instance_key = ${key}::uuid returning 1
     ), presence as (
-      delete from telemetry_presence where instance_key = ${key}::uuid
+      delete from telemetry_presence where instance_key = ${key}::uuid returning 1
     ), anomaly as (
       delete from anomalies where instance_key = ${key}::uuid returning 1
     ), binding as (
@@ -81,6 +81,7 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
     )
     select (select count(*)::int from activation) as activations, (select count(*)::int from report) as reports,
       (select count(*)::int from stream) as report_streams, (select count(*)::int from anomaly) as anomalies,
+      (select count(*)::int from presence) as telemetry_presence,
       (select count(*)::int from binding) as jwt_bindings`)
   return { ...counts }
 }

@@ -1,8 +1,9 @@
 // Instances as the admin API shows them. The token's hash and the refresh chain stay inside.
-import type { InstanceAnswer } from '../../contract/admin-instances.schema.ts'
+import type { BulkActionAnswer, InstanceAnswer } from '../../contract/admin-instances.schema.ts'
 import { publicId } from '../../platform/ids.ts'
 import { addSeconds, fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
 import type { InstanceView, SeatView } from './instance-view.ts'
+import type { BulkOutcome } from './set-actions.ts'
 
 const time = (date: Date | null): string | null => (date === null ? null : rfc3339(date))
 
@@ -61,3 +62,14 @@ export function presentInstance(row: InstanceView, staleAfter: number, now: Date
     integrity_hash: row.integrityHash,
   }
 }
+
+export const presentBulk = ({ matched, changed }: BulkOutcome): BulkActionAnswer => ({
+  matched,
+  changed: changed.length,
+  instances: changed.map(({ instanceKey, instanceId, product, seq }) => ({
+    id: publicId('ins', instanceKey),
+    instance_id: instanceId,
+    product,
+    seq,
+  })),
+})

@@ -15,6 +15,8 @@ import {
 } from '../../contract/admin-credentials.routes.ts'
 import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
+import { presentPreview } from '../previews/present.ts'
+import { previewCredential } from '../previews/preview-taking.ts'
 import type { Context, Router } from '../routing.ts'
 import { issueApiKey } from './issue-api-key.ts'
 import { issueLicenseKey } from './issue-license-key.ts'
@@ -60,7 +62,11 @@ function mountApiKeyRoutes(app: Router): void {
   })
   app.openapi(createRoute({ ...revokeApiKeyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
-    await revokeCredential(c.get('ctx'), 'api_key', id, c.req.valid('json'))
+    const order = c.req.valid('json')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewCredential(c.get('ctx'), 'api_key', id, order)), 200)
+    }
+    await revokeCredential(c.get('ctx'), 'api_key', id, order)
     return c.json(presentApiKey(await getApiKey(c.get('ctx'), id), nowOf(c)), 200)
   })
 }
@@ -85,7 +91,11 @@ function mountLicenseKeyRoutes(app: Router): void {
   })
   app.openapi(createRoute({ ...revokeLicenseKeyRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
-    await revokeCredential(c.get('ctx'), 'license_key', id, c.req.valid('json'))
+    const order = c.req.valid('json')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewCredential(c.get('ctx'), 'license_key', id, order)), 200)
+    }
+    await revokeCredential(c.get('ctx'), 'license_key', id, order)
     return c.json(presentLicenseKey(await getLicenseKey(c.get('ctx'), id), nowOf(c)), 200)
   })
 }
@@ -105,7 +115,11 @@ function mountStaticJwtRoutes(app: Router): void {
   })
   app.openapi(createRoute({ ...revokeStaticJwtRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
-    await revokeCredential(c.get('ctx'), 'static_jwt', id, c.req.valid('json'))
+    const order = c.req.valid('json')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewCredential(c.get('ctx'), 'static_jwt', id, order)), 200)
+    }
+    await revokeCredential(c.get('ctx'), 'static_jwt', id, order)
     return c.json(presentStaticJwt(await getStaticJwt(c.get('ctx'), id), nowOf(c)), 200)
   })
 }

@@ -10,7 +10,8 @@ import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
 import { holdLicense } from './hold-license.ts'
 
-const SOURCES = {
+/** Where each kind of credential is kept, and what it is called. */
+export const SOURCES = {
   api_key: { table: apiKeys, prefix: 'key', what: 'API key' },
   license_key: { table: licenseKeys, prefix: 'lk', what: 'license key' },
   static_jwt: { table: staticJwts, prefix: 'sjw', what: 'license JWT' },

@@ -12,6 +12,8 @@ import {
 } from '../../contract/admin-licenses.routes.ts'
 import { optionalBody } from '../optional-body.ts'
 import { linkNext } from '../paging.ts'
+import { presentPreview } from '../previews/present.ts'
+import { previewLicense } from '../previews/preview-taking.ts'
 import { type Context, located, type Router } from '../routing.ts'
 import { changeLicense } from './change-license.ts'
 import { mountCredentialRoutes } from './credential-routes.ts'
@@ -45,6 +47,9 @@ export function mountLicenseRoutes(app: Router): void {
   })
   app.openapi(createRoute({ ...suspendLicenseRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewLicense(c.get('ctx'), id, 'suspend')), 200)
+    }
     return c.json(shown(c, await suspendLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
   app.openapi(createRoute({ ...reinstateLicenseRoute, middleware: optionalBody }), async (c) => {
@@ -53,6 +58,9 @@ export function mountLicenseRoutes(app: Router): void {
   })
   app.openapi(createRoute({ ...revokeLicenseRoute, middleware: optionalBody }), async (c) => {
     const { id } = c.req.valid('param')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentPreview(await previewLicense(c.get('ctx'), id, 'revoke')), 200)
+    }
     return c.json(shown(c, await revokeLicense(c.get('ctx'), id, c.req.valid('json'))), 200)
   })
   app.openapi(createRoute(renewLicenseRoute), async (c) => {

@@ -55,7 +55,8 @@ export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseU
   })
 }
 
-function refuseRevoked(license: LicenseView, action: string): void {
+/** @throws Refusal `conflict` for a change of a license that was revoked, but for revoking it again. */
+export function refuseRevoked(license: LicenseView, action: string): void {
   if (action === 'license.revoke') return
   throw new Refusal('conflict', 'The license was revoked, and that is final.', {
     facts: { reason: 'license_revoked', status: 'revoked', version: license.version },

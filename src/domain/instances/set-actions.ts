@@ -1,0 +1,127 @@
+// Sets one action on all instances that meet a filter. The number that a preview showed is the confirmation.
+import { eq, sql } from 'drizzle-orm'
+import type { BulkActionOrder } from '../../contract/admin-instances.schema.ts'
+import type { Transaction } from '../../db/client.ts'
+import { instances, products } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import { publicId } from '../../platform/ids.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
+import { recordChanges } from '../audit/record-change.ts'
+import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { meetsFilter } from './instance-filter.ts'
+
+/** Instances of one call: few enough that nobody waits long for their rows. */
+export const MOST_INSTANCES = 1_000
+
+export interface BulkOutcome {
+  matched: number
+  /** Those that had another action, or another reason for it. */
+  changed: ChangedInstance[]
+}
+
+export interface ChangedInstance {
+  instanceKey: string
+  instanceId: string
+  product: string
+  productId: string
+  seq: number
+}
+
+/**
+ * All or none, in a number of statements that does not depend on theirs. Each has a number, an audit row and an event
+ * of its own, as if it were set alone.
+ * @throws Refusal `confirmation_required` unless `expect` is how many match now; `invalid_request` above the most;
+ * `action_budget_exceeded`.
+ */
+export async function setActions(ctx: Ctx, order: BulkActionOrder): Promise<BulkOutcome> {
+  requireRole(ctx, 'operator')
+  const { action, reason } = order
+  return transaction(ctx.db, async (tx) => {
+    const keys = await lockMatching(tx, ctx, order)
+    const changed = await update(tx, ctx, keys, order)
+    if (action !== 'none') await spendBudget(tx, ctx, changed.length)
+    await recordChanges(
+      tx,
+      ctx,
+      changed.map((row) => ({
+        action: 'instance.action',
+        subject: publicId('ins', row.instanceKey),
+        event: 'action.changed',
+        reason,
+        details: {
+          action,
+          seq: row.seq,
+          product: row.product,
+          instance_id: row.instanceId,
+          bulk: keys.length,
+        },
+        scope: { productId: row.productId, instanceKey: row.instanceKey },
+      })),
+    )
+    return { matched: keys.length, changed }
+  })
+}
+
+/** In key order, as every batch locks them: two in opposite order cannot deadlock. */
+async function lockMatching(
+  tx: Transaction,
+  ctx: Ctx,
+  { filter, expect }: BulkActionOrder,
+): Promise<string[]> {
+  const rows = await tx
+    .select({ key: instances.instanceKey })
+    .from(instances)
+    .innerJoin(products, eq(products.id, instances.productId))
+    .where(meetsFilter(ctx, filter, ctx.clock.now()))
+    .orderBy(instances.instanceKey)
+    .limit(MOST_INSTANCES + 1)
+    .for('update', { of: instances })
+  if (rows.length > MOST_INSTANCES) throw tooMany()
+  if (rows.length !== expect) throw unconfirmed(rows.length, expect)
+  return rows.map(({ key }) => key)
+}
+
+async function update(
+  tx: Transaction,
+  ctx: Ctx,
+  keys: readonly string[],
+  { action, reason }: BulkActionOrder,
+): Promise<ChangedInstance[]> {
+  const now = ctx.clock.now()
+  const newReason = action === 'none' ? null : (reason ?? null)
+  const rows = await tx.execute<Record<keyof ChangedInstance, string>>(sql`
+    update instances i set action = ${action}, action_reason = ${newReason}::text,
+      action_seq = greatest(i.action_seq + 1, ${now.getTime()}::bigint),
+      action_set_at = ${now.toISOString()}::timestamptz, action_delivered_at = null, action_acknowledged_at = null
+    from products p
+    where p.id = i.product_id
+      and i.instance_key in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))
+      and (i.action <> ${action} or (${newReason}::text is not null and i.action_reason is distinct from ${newReason}::text))
+    returning i.instance_key as "instanceKey", i.instance_id as "instanceId", p.code as product,
+      i.product_id as "productId", i.action_seq as seq`)
+  return rows
+    .map((row) => ({ ...row, seq: Number(row.seq) }))
+    .sort((a, b) => (a.instanceKey < b.instanceKey ? -1 : 1))
+}
+
+const tooMany = () =>
+  new Refusal('invalid_request', `More than ${MOST_INSTANCES} instances match.`, {
+    facts: {
+      reason: 'too_many_instances',
+      limit: MOST_INSTANCES,
+      errors: [{ pointer: '/filter', message: `matches more than ${MOST_INSTANCES} instances` }],
+    },
+    fix: 'Narrow the filter, by version or by last_seen_before, and repeat; to stop a whole license, suspend it.',
+  })
+
+const unconfirmed = (matched: number, expect: number | undefined) =>
+  new Refusal(
+    'confirmation_required',
+    expect === undefined
+      ? `${matched} instances match: say in expect how many you mean.`
+      : `${matched} instances match, and ${expect} were expected.`,
+    {
+      facts: { reason: 'count_differs', matched, expected: expect ?? null },
+      fix: 'Look at them with ?dry_run=true, and repeat with expect as the number that it says.',
+    },
+  )

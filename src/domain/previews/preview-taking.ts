@@ -1,0 +1,104 @@
+// Says what an action, a suspension or a revocation would take, from whom and when. Writes nothing, costs no budget.
+import { eq, type SQL, sql } from 'drizzle-orm'
+import type { BulkActionOrder } from '../../contract/admin-instances.schema.ts'
+import type { CredentialSource } from '../../contract/catalog.ts'
+import type { Action } from '../../contract/claims.ts'
+import type { Transaction } from '../../db/client.ts'
+import { instances } from '../../db/schema/index.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { meetsFilter } from '../instances/instance-filter.ts'
+import { viewLicense } from '../licenses/license-view.ts'
+import { SOURCES } from '../licenses/revoke-credential.ts'
+import { refuseRevoked } from '../licenses/update-license.ts'
+import { type Effect, effectOf, type Taking } from './effects.ts'
+import { readOnly, readSubjects } from './read-subjects.ts'
+
+export interface Preview {
+  /** Whether anything would change at all; false where it is already so. */
+  changes: boolean
+  /** How many instances it would concern. */
+  count: number
+  /** What it comes to for the newest of them. */
+  effects: Effect[]
+}
+
+/** @throws Refusal `not_found` */
+export async function previewAction(ctx: Ctx, id: string, order: { action: Action }): Promise<Preview> {
+  requireRole(ctx, 'operator')
+  const key = uuidOf('ins', id, 'instance')
+  return readOnly(ctx, async (tx) => {
+    const preview = await previewOf(tx, ctx, eq(instances.instanceKey, key), {
+      kind: 'action',
+      action: order.action,
+    })
+    return preview.count === 0 ? notFound('instance') : preview
+  })
+}
+
+/** @throws Refusal `not_found` for a license of the filter that is no id. */
+export async function previewActions(ctx: Ctx, { filter, action }: BulkActionOrder): Promise<Preview> {
+  requireRole(ctx, 'operator')
+  const where = meetsFilter(ctx, filter, ctx.clock.now())
+  return readOnly(ctx, (tx) => previewOf(tx, ctx, where, { kind: 'action', action }))
+}
+
+/** @throws Refusal `not_found`; `conflict` for suspending a license that was revoked. */
+export async function previewLicense(ctx: Ctx, id: string, verb: 'suspend' | 'revoke'): Promise<Preview> {
+  requireRole(ctx, 'operator')
+  const licenseId = uuidOf('lic', id, 'license')
+  return readOnly(ctx, async (tx) => {
+    const license = await viewLicense(tx, licenseId, ctx.clock.now())
+    if (license.status === 'revoked') refuseRevoked(license, `license.${verb}`)
+    const due = license.status !== (verb === 'suspend' ? 'suspended' : 'revoked')
+    const preview = await previewOf(tx, ctx, holdsSeat(ctx, sql`a.license_id = ${licenseId}::uuid`), {
+      kind: 'license',
+      licenseId,
+    })
+    return { ...preview, changes: due }
+  })
+}
+
+/** @throws Refusal `not_found` */
+export async function previewCredential(
+  ctx: Ctx,
+  source: CredentialSource,
+  id: string,
+  order: { end_sessions?: boolean; reason?: string | undefined },
+): Promise<Preview> {
+  requireRole(ctx, 'operator')
+  const { table, prefix, what } = SOURCES[source]
+  const uuid = uuidOf(prefix, id, what)
+  const endsSessions = source === 'static_jwt' || (order.end_sessions ?? false)
+  return readOnly(ctx, async (tx) => {
+    const [known] = await tx
+      .select({ revokedAt: table.revokedAt, endSessions: table.endSessions })
+      .from(table)
+      .where(eq(table.id, uuid))
+    if (!known) return notFound(what)
+    const began = sql`a.credential_source = ${source} and a.credential_id = ${uuid}::uuid`
+    const preview = await previewOf(tx, ctx, holdsSeat(ctx, began), {
+      kind: 'credential',
+      source,
+      id: uuid,
+      endsSessions,
+    })
+    return { ...preview, changes: known.revokedAt === null || (endsSessions && !known.endSessions) }
+  })
+}
+
+const holdsSeat = (ctx: Ctx, condition: SQL): SQL => sql`${instances.instanceKey} in (
+  select a.instance_key from activations a where a.ended_at is null
+    and a.lease_ends_at > ${ctx.clock.now().toISOString()}::timestamptz and ${condition})`
+
+async function previewOf(
+  tx: Transaction,
+  ctx: Ctx,
+  where: SQL | undefined,
+  taking: Taking,
+): Promise<Preview> {
+  const { count, page } = await readSubjects(tx, where, ctx.clock.now())
+  const effects = page.map((subject) => effectOf(subject, taking, ctx.settings.heartbeatInterval))
+  const isDue = taking.kind !== 'action' || page.some(({ action }) => action !== taking.action)
+  return { changes: isDue || count > page.length, count, effects }
+}

@@ -1,0 +1,93 @@
+// Reads whom a preview is about: instances, what they hold, and what that grants. Two statements for any number.
+import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Executor, Transaction } from '../../db/client.ts'
+import { activations, customers, instances, licenses, products, tiers } from '../../db/schema/index.ts'
+import { transaction } from '../../db/transaction.ts'
+import type { Ctx } from '../context.ts'
+import { licenseColumns } from '../licenses/license-facts.ts'
+import { standingOf } from '../licenses/license-standing.ts'
+import { licensedRights } from '../tokens/granted-rights.ts'
+import type { Rights, Subject } from './effects.ts'
+
+/** How many instances a preview describes; the count beside them is of all. */
+export const PREVIEW_PAGE = 50
+
+export interface Subjects {
+  /** All that meet the condition. */
+  count: number
+  /** The newest of them. */
+  page: Subject[]
+}
+
+/** Runs `work` in a transaction in which Postgres itself refuses every write. */
+export async function readOnly<T>(ctx: Ctx, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return transaction(ctx.db, async (tx) => {
+    await tx.execute(sql`set transaction read only`)
+    return work(tx)
+  })
+}
+
+/** `where` may name `instances` and `products`. */
+export async function readSubjects(db: Executor, where: SQL | undefined, now: Date): Promise<Subjects> {
+  const rows = await db
+    .select({
+      instanceKey: instances.instanceKey,
+      instanceId: instances.instanceId,
+      product: products.code,
+      action: instances.action,
+      lastSeenAt: instances.lastSeenAt,
+      lowest: sql<Rights>`(
+        select jsonb_build_object('tier', t.code, 'features', to_jsonb(t.features), 'limits', t.limits)
+        from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`,
+      count: sql<number>`count(*) over ()::int`,
+    })
+    .from(instances)
+    .innerJoin(products, eq(products.id, instances.productId))
+    .where(where)
+    .orderBy(sql`${instances.firstSeenAt} desc, ${instances.instanceKey} desc`)
+    .limit(PREVIEW_PAGE)
+  const seats = await readSeats(
+    db,
+    rows.map((row) => row.instanceKey),
+    now,
+  )
+  return {
+    count: rows[0]?.count ?? 0,
+    page: rows.map(({ count: _, ...row }) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })),
+  }
+}
+
+async function readSeats(db: Executor, keys: string[], now: Date) {
+  if (keys.length === 0) return new Map()
+  const rows = await db
+    .select({
+      ...licenseColumns,
+      instanceKey: activations.instanceKey,
+      leaseEndsAt: activations.leaseEndsAt,
+      credentialSource: activations.credentialSource,
+      credentialId: activations.credentialId,
+    })
+    .from(activations)
+    .innerJoin(licenses, eq(licenses.id, activations.licenseId))
+    .innerJoin(products, eq(products.id, licenses.productId))
+    .innerJoin(tiers, eq(tiers.id, licenses.tierId))
+    .innerJoin(customers, eq(customers.id, licenses.customerId))
+    .where(
+      and(
+        inArray(activations.instanceKey, keys),
+        isNull(activations.endedAt),
+        gt(activations.leaseEndsAt, now),
+      ),
+    )
+  const seats = rows.map((row) => ({
+    instanceKey: row.instanceKey,
+    licenseId: row.id,
+    credential: { source: row.credentialSource, id: row.credentialId },
+    rank: row.tier.rank,
+    rights: licensedRights(row),
+    inForce: standingOf(row, 0, now).inForce,
+    leaseEndsAt: row.leaseEndsAt,
+    graceDays: row.graceDays,
+  }))
+  return Map.groupBy(seats, (seat) => seat.instanceKey)
+}
