@@ -1,10 +1,10 @@
 // The license state machine, exact to the second (reference, section 4). Pure; who is rejected and why is the caller's.
 import type { LicenseClaims } from '../contract/claims.ts'
+import type { LicenseState } from './states.ts'
 import { DAY, isThrough } from './times.ts'
 import type { UnixSeconds } from './verified.ts'
 
-export const LICENSE_STATES = ['ABSENT', 'ACTIVE', 'GRACE', 'EXPIRED', 'INVALID'] as const
-export type LicenseState = (typeof LICENSE_STATES)[number]
+export { LICENSE_STATES, type LicenseState } from './states.ts'
 
 /** When a license ends. */
 export interface Term {

@@ -18,7 +18,7 @@ export type {
   StorageProblem,
 } from './host/port.ts'
 export { StorageFault } from './host/port.ts'
-export { LicenseOptionsError } from './options/check.ts'
+export { LicenseOptionsError } from './options/error.ts'
 export type * from './options.ts'
 export type { License, LicenseChange, LicenseSource, LicenseView, StopOptions } from './public/license.ts'
 export { startLicenseOn } from './start.ts'

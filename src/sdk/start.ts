@@ -2,7 +2,8 @@
 
 import { within } from './guard.ts'
 import type { Host } from './host/port.ts'
-import { type CheckedOptions, checkOptions, LicenseOptionsError } from './options/check.ts'
+import { type CheckedOptions, checkOptions } from './options/check.ts'
+import { LicenseOptionsError } from './options/error.ts'
 import type { LicenseOptions } from './options.ts'
 import type { License } from './public/license.ts'
 import { type Driver, drive } from './runtime/driver.ts'

@@ -7,17 +7,8 @@ import type { HostLog } from '../host/port.ts'
 import type { LicenseOptions, NumbersCallback, TrustOptions } from '../options.ts'
 import type { Config } from '../state/config.ts'
 import { parseAllowedUrl } from '../wire/url.ts'
+import { LicenseOptionsError } from './error.ts'
 import { checkRights, checkTrust, isObject, type Mistakes } from './parts.ts'
-
-/** Thrown by startLicense, and only for this. */
-export class LicenseOptionsError extends TypeError {
-  readonly problems: readonly string[]
-  constructor(problems: readonly string[]) {
-    super(`startLicense: ${problems.join('; ')}`)
-    this.name = 'LicenseOptionsError'
-    this.problems = problems
-  }
-}
 
 export interface CheckedOptions
   extends Omit<Config, 'instanceId' | 'bootId' | 'hostname' | 'os' | 'arch' | 'issuer'> {

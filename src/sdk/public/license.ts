@@ -1,5 +1,5 @@
 // The public License object's type: what a product reads, hears and may ask for. Implements nothing.
-import type { LicenseState } from '../../license/state.ts'
+import type { LicenseState } from '../../license/states.ts'
 import type { Diagnostics } from '../explain/diagnostics.ts'
 import type { Explanation } from '../explain/explanation.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checkOptions, LicenseOptionsError } from '../../../src/sdk/options/check.ts'
+import { checkOptions } from '../../../src/sdk/options/check.ts'
+import { LicenseOptionsError } from '../../../src/sdk/options/error.ts'
 import type { LicenseOptions } from '../../../src/sdk/options.ts'
 import { startLicenseOn } from '../../../src/sdk/start.ts'
 import { readPublicKey } from '../../../src/sdk/trust/keys.ts'
