@@ -11,6 +11,9 @@ export const ERRORS = {
   admin_key_unknown: [401, 'Admin key not known'],
   admin_key_expired: [401, 'Admin key expired'],
   admin_key_revoked: [401, 'Admin key revoked'],
+  relay_key_unknown: [401, 'Relay key not known'],
+  relay_key_revoked: [401, 'Relay key revoked'],
+  enrolment_code_unknown: [401, 'Enrolment code not known'],
   instance_token_required: [401, 'Instance token required'],
   instance_token_unknown: [401, 'Instance token not known'],
   license_jwt_invalid: [401, 'License JWT not accepted'],
@@ -32,6 +35,7 @@ export const ERRORS = {
   refresh_not_allowed: [403, 'Token cannot be refreshed'],
   license_key_revoked: [403, 'License key revoked'],
   license_key_retired: [403, 'License key retired'],
+  allotment_refused: [403, 'No allotment for this relay'],
   license_key_malformed: [400, 'License key malformed'],
   license_key_unknown: [404, 'License key not known'],
   product_unknown: [404, 'Product not known'],
@@ -39,6 +43,9 @@ export const ERRORS = {
 
   // Requests
   invalid_json: [400, 'Body is not JSON'],
+  query_refused: [400, 'No query allowed here'],
+  origin_refused: [403, 'Not for browsers'],
+  upgrade_required: [426, 'WebSocket only'],
   invalid_request: [422, 'Request not valid'],
   not_found: [404, 'Not found'],
   method_not_allowed: [405, 'Method not allowed'],

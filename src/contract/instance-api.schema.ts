@@ -75,7 +75,7 @@ const instanceConfig = z
     feature_refresh_token: z.string().optional(),
     heartbeat_interval: z.int().meta({ description: 'Seconds.' }),
     refresh_interval: z.int().meta({ description: 'Seconds.' }),
-    sync: z.string().optional(),
+    sync: z.string().optional().meta({ description: 'URL of the live channel, where offered.' }),
   })
   .meta({ id: 'InstanceConfig' })
 
@@ -192,6 +192,7 @@ export const seatAnswer = z
     refresh_token: z.string().optional(),
     instance_token: z.string().optional(),
     directive: z.string().optional(),
+    config: instanceConfig.optional().meta({ description: 'Never with a denial.' }),
   })
   .meta({ id: 'SeatAnswer' })
 

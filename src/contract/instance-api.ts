@@ -59,6 +59,7 @@ export interface InstanceConfig {
   heartbeat_interval: number
   /** Seconds. */
   refresh_interval: number
+  /** URL of the live channel (contract/sync.ts); absent where it is not offered. */
   sync?: string
 }
 
@@ -137,6 +138,8 @@ export interface SeatAnswer {
   refresh_token?: string
   instance_token?: string
   directive?: string
+  /** Never with a denial. */
+  config?: InstanceConfig
 }
 
 export interface DeactivateAnswer {

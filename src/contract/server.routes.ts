@@ -1,7 +1,10 @@
 // Path, method and schemas of what the server says about itself, to whoever runs or reads it.
 import { z } from 'zod'
-import { json } from './routes.ts'
+import { json, refusal } from './routes.ts'
+import { SYNC_PATH } from './sync.ts'
 
+// Not `as const`: the generator takes mutable lists only.
+const channelSecurity: Record<string, string[]>[] = [{ bearer: [] }, {}]
 const common = { tags: ['Server'] }
 
 const readiness = z
@@ -45,6 +48,19 @@ export const metricsRoute = {
       description: 'The text format of Prometheus.',
       content: { 'text/plain': { schema: z.string() } },
     },
+  },
+} as const
+
+export const syncRoute = {
+  ...common,
+  method: 'get',
+  path: SYNC_PATH,
+  summary:
+    'The live channel (WebSocket): licenses, actions and keys that change, as they do. Hints, no rights.',
+  security: channelSecurity,
+  responses: {
+    101: { description: 'Open. Each frame is one JSON object; the client says hello within 5 s.' },
+    default: refusal,
   },
 } as const
 

@@ -22,6 +22,8 @@ export interface DomainSettings {
   refreshInterval: number
   /** Null: off. */
   actionBudget: ActionBudget | null
+  /** URL of the live channel; absent where the runtime has none. */
+  syncUrl?: string
 }
 
 /** How often a key, and all keys together, may kill, downgrade, suspend or revoke within an hour. */

@@ -20,6 +20,7 @@ import { mountDocument } from './openapi.ts'
 import { methodsOf, operationsOf } from './operations.ts'
 import { problemResponse, refuseInvalid } from './problem.ts'
 import { mountAdminApi, mountPublicApi } from './routers.ts'
+import { mountSync } from './sync.ts'
 
 /** Builds the app. Holds no state of its own that a request depends on: everything is in `deps`. */
 export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
@@ -46,6 +47,7 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)
+  if (deps.sync) mountSync(app, deps.sync)
   mountAdminApi(app)
   mountDocument(app)
   const operations = operationsOf(app)

@@ -4,6 +4,7 @@ import type { Services } from '../domain/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Gate } from './middleware/overload.ts'
 import type { RateLimit } from './middleware/rate-limit.ts'
+import type { SyncDoor } from './sync.ts'
 
 /** Answers of `/readyz`, each with what is wrong when it is. */
 export interface Readiness {
@@ -32,4 +33,6 @@ export interface AppDependencies {
   gate?: Gate
   /** Whether new work is refused because the process is about to end; absent where that is nobody's business. */
   isStopping?: () => boolean
+  /** The live channel; absent where the runtime has none. */
+  sync?: SyncDoor
 }

@@ -2,13 +2,15 @@
 import { createHash } from 'node:crypto'
 import { type RandomBytes, randomBytes } from './random.ts'
 
-export type CredentialKind = 'api_key' | 'instance_token' | 'relay_key' | 'admin_key'
+export type CredentialKind = 'api_key' | 'instance_token' | 'relay_key' | 'admin_key' | 'enrolment_code'
 
 export const CREDENTIAL_PREFIXES: Readonly<Record<CredentialKind, string>> = {
   api_key: 'sk-',
   instance_token: 'lit_',
   relay_key: 'lrk_',
   admin_key: 'lak_',
+  /** Enrols one relay, once; sent in the body of that request alone. */
+  enrolment_code: 'lre_',
 }
 
 const KINDS = Object.keys(CREDENTIAL_PREFIXES) as CredentialKind[]

@@ -10,7 +10,7 @@ const SECRET_NAME =
 const PUBLIC_SUFFIX = /(_id|Id|_prefix|Prefix|_kind|Kind)$/
 
 const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
-  [/\b(?:sk-|lit_|lrk_|lak_)[0-9A-Za-z]{16,}/g, REDACTED],
+  [/\b(?:sk-|lit_|lrk_|lak_|lre_)[0-9A-Za-z]{16,}/g, REDACTED],
   // JWTs, license keys, entitlement tokens and envelopes: base64 of `{"`, then one or two more parts.
   [/\beyJ[A-Za-z0-9_+/=-]+(?:\.[A-Za-z0-9_+/=-]+){1,2}/g, REDACTED],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, REDACTED],

@@ -1,7 +1,8 @@
 // The listening socket: opened with a message an operator can act on, drained request by request. Knows no route.
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import { SYNC_PATH } from '../contract/sync.ts'
 import { StartError } from '../platform/start-error.ts'
 
 export interface Listener {
@@ -17,16 +18,28 @@ const KEEP_ALIVE_MS = 65_000
 const HEADERS_MS = 15_000
 const REQUEST_MS = 30_000
 
-type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
+type Options = Parameters<typeof createAdaptorServer>[0]
+type Fetch = Options['fetch']
+/** A WebSocket server without a socket of its own. */
+export type SocketServer = NonNullable<Options['websocket']>['server']
 
 /** @throws StartError that names the setting when the address cannot be had. */
-export async function listen(fetch: Fetch, address: { host: string; port: number }): Promise<Listener> {
+export async function listen(
+  fetch: Fetch,
+  address: { host: string; port: number },
+  sockets?: SocketServer,
+): Promise<Listener> {
   const serverOptions = {
+    shouldUpgradeCallback: isSocket,
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
   }
-  const server = createAdaptorServer({ fetch, serverOptions }) as Server
+  const server = createAdaptorServer({
+    fetch,
+    serverOptions,
+    ...(sockets ? { websocket: { server: sockets } } : {}),
+  }) as Server
   const requests = countRequests(server)
   await bound(server, address)
   return {
@@ -39,6 +52,10 @@ export async function listen(fetch: Fetch, address: { host: string; port: number
       }),
   }
 }
+
+/** Any other upgrade, as HTTP/2 clients offer it with every request, is answered as what it is: a request. */
+export const isSocket = ({ headers, url }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?', 1)[0] === SYNC_PATH
 
 function bound(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 // The server process from start to stop. Each part lives in its own file; this one owns their order.
 import { readFile } from 'node:fs/promises'
 import type { Settings } from '../config/settings.ts'
+import { SYNC_PATH } from '../contract/sync.ts'
 import { connectDatabase, connectProbe } from '../db/client.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
@@ -28,6 +29,7 @@ import { openServices } from './open-services.ts'
 import { openOwnKeys } from './own-keys.ts'
 import { checkReadiness } from './readiness.ts'
 import { stopRequests } from './stop-requests.ts'
+import { openSync } from './sync/sync-server.ts'
 import { peerAddress, trustedProxies } from './trusted-proxies.ts'
 
 /** Runs the server until it is told to stop; returns the exit code. @throws StartError when it cannot start. */
@@ -58,8 +60,10 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const origin = await keySetOrigin(connection.db, root)
     warnOfAnotherRoot(origin, root, log)
     const lasting = embedded ? await withLastingIssuer(settings, database.dataDir, origin, log) : settings
+    const opening = await openServices(connection.db, lasting, keys, log, guard)
     const services = {
-      ...(await openServices(connection.db, lasting, keys, log, guard)),
+      ...opening,
+      settings: { ...opening.settings, syncUrl: syncUrl(settings) },
       newcomers: boundNewcomers(
         settings.rateLimit && tokenBuckets(systemClock, NEWCOMERS_PER_ADDRESS, HOUR_SECONDS * 1000),
       ),
@@ -80,6 +84,8 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       version,
       poolSize: settings.poolSize,
     })
+    const sync = await openSync({ services, databaseUrl: database.url, metrics })
+    opened.add('live channel', sync.stop)
     const app = createApp({
       services,
       metrics,
@@ -92,11 +98,12 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
       gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
       isStopping,
+      sync: sync.door,
     })
     if (stop.isRequested()) return await stop.requested
-    const listener = await listen(app.fetch, settings)
+    const listener = await listen(app.fetch, settings, sync.sockets)
     const background = startBackground(services, guard, settings)
-    opened.add('requests and jobs', () => drain(listener, background, log))
+    opened.add('requests and jobs', () => drain(listener, background, sync, log))
 
     const seconds = (systemClock.monotonic() - began) / 1000
     const { host } = settings
@@ -112,6 +119,10 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
 
 /** Enough that no connection idles while a request reads its body or signs its answer. */
 const PLACES_PER_CONNECTION = 2
+
+/** Where clients find the live channel. */
+const syncUrl = ({ publicUrl }: Pick<Settings, 'publicUrl'>): string =>
+  `${publicUrl.replace(/^http/, 'ws')}${SYNC_PATH}`
 
 async function packageVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')

@@ -15,6 +15,7 @@ import { generateKeyPair, openRootKey } from '../../src/mint/keys.ts'
 import type { Logger } from '../../src/platform/logger.ts'
 import { noMetrics } from '../../src/platform/metrics.ts'
 import { randomBytes } from '../../src/platform/random.ts'
+import { openSync } from '../../src/server/sync/sync-server.ts'
 import { cloneDatabase } from './database.ts'
 import { failureLog } from './failure-log.ts'
 import { virtualClock } from './virtual-clock.ts'
@@ -60,6 +61,8 @@ export interface TestAppOptions {
   startAt?: string
   /** Bounds strangers; without it, nobody is counted. */
   newcomers?: Newcomers
+  /** With the live channel. */
+  sync?: { pollMs?: number }
 }
 
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -73,6 +76,9 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const adminKey =
     beside?.adminKey ?? (await createAdminKey(ctx, { name: 'test', role: 'owner', expires_at: null })).secret
 
+  const sync = options.sync
+    ? await openSync({ services, databaseUrl, metrics: noMetrics, ...options.sync })
+    : null
   const app = createApp({
     services,
     metrics: noMetrics,
@@ -81,9 +87,15 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     peerAddress: () => '127.0.0.1',
     isTrustedProxy: () => false,
     rateLimit: unlimited,
+    ...(sync ? { sync: sync.door } : {}),
     ...options.dependencies,
   })
-  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+  const server = serve({
+    fetch: app.fetch,
+    port: 0,
+    hostname: '127.0.0.1',
+    ...(sync ? { websocket: { server: sync.sockets } } : {}),
+  })
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const call = caller(url)
@@ -97,6 +109,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     call,
     admin: (method, path, body) => call(method, `/api/v1/admin${path}`, { bearer: adminKey, body }),
     async stop() {
+      await sync?.stop()
       server.close()
       if ('closeAllConnections' in server) server.closeAllConnections()
       await connection.close()

@@ -4,6 +4,7 @@ import type { SeatAnswer } from '../../contract/instance-api.ts'
 import { publicId } from '../../platform/ids.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
+import { instanceConfig } from '../instances/instance-config.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
 import { sessionDirective } from '../tokens/answer-session.ts'
 import { denialTerms } from '../tokens/denials.ts'
@@ -43,6 +44,7 @@ export async function answerSeat(
     ...(entitlement === undefined ? {} : { entitlement_token: entitlement }),
     ...(await signSessionJwt(ctx, session)),
     refresh_token: session.refreshToken,
+    config: instanceConfig(ctx),
     ...extras,
   }
 }

@@ -16,6 +16,7 @@ export type EventType =
   | 'customer.changed'
   | 'admin.changed'
   | 'instance.changed'
+  | 'relay.changed'
 
 export interface Change {
   /** `license.suspend`, `tier.create`, …: subject kind and verb. */

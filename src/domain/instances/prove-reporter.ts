@@ -41,6 +41,7 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
     case 'api_key':
     case 'relay_key':
     case 'admin_key':
+    case 'enrolment_code':
       throw new Refusal('credential_unknown', 'This needs an instance token or a license JWT.', {
         fix: 'Send the instance token (lit_…) or the license JWT of this instance.',
       })

@@ -12,6 +12,7 @@ import type { Report } from '../telemetry/report.ts'
 import { signDirective, standingDirective } from '../tokens/directive.ts'
 import { grantedRights } from '../tokens/granted-rights.ts'
 import { issueEntitlement } from '../tokens/issue-entitlement.ts'
+import { instanceConfig } from './instance-config.ts'
 import { proveReporter, unknownProduct } from './prove-reporter.ts'
 
 /**
@@ -52,8 +53,7 @@ export async function recordHeartbeat(
     action: instance.action,
     config: {
       feature_refresh_token: outcome.refreshToken,
-      heartbeat_interval: ctx.settings.heartbeatInterval,
-      refresh_interval: ctx.settings.refreshInterval,
+      ...instanceConfig(ctx),
     },
     ...(entitlement === undefined ? {} : { entitlement_token: entitlement }),
     ...(directive === undefined ? {} : { directive }),

@@ -1,18 +1,11 @@
 // The batch route: many reports of one instance, each judged by itself.
-import { eq } from 'drizzle-orm'
-import type { Proof } from '../../contract/catalog.ts'
 import { telemetryReport } from '../../contract/instance-api.schema.ts'
 import type { TelemetryAnswer } from '../../contract/instance-api.ts'
-import { instances, products } from '../../db/schema/index.ts'
-import { wellFormed } from '../../platform/credentials.ts'
-import { type Ctx, Refusal } from '../context.ts'
-import { hashCredential } from '../credential-hash.ts'
-import { proveReporter, type Reporter } from '../instances/prove-reporter.ts'
+import type { Ctx } from '../context.ts'
 import type { Bearer } from '../routing.ts'
-import { unknownToken } from '../tokens/prove-instance.ts'
-import { presentedJwt } from '../tokens/verify-license-jwt.ts'
 import { recordReports } from './record-reports.ts'
 import type { Report } from './report.ts'
+import { reporterOf } from './reporter-of.ts'
 
 /** @throws Refusal 401 about the credential. A bad report is listed in the answer and fails no other. */
 export async function recordTelemetry(
@@ -53,31 +46,3 @@ export async function recordTelemetry(
   }
   return answer
 }
-
-/** The one instance that this credential speaks for. */
-async function reporterOf(ctx: Ctx, bearer: Bearer): Promise<{ reporter: Reporter; proof: Proof }> {
-  if (bearer.kind === 'jwt') {
-    const { claims } = await presentedJwt(ctx, bearer.text, 'unexpired')
-    if (claims.instance_id === undefined) throw unbound()
-    const reporter = { productCode: claims.aud, instanceId: claims.instance_id }
-    return { reporter, proof: await proveReporter(ctx, bearer, reporter) }
-  }
-  if (bearer.kind !== 'instance_token') {
-    throw new Refusal('credential_unknown', 'This needs an instance token or a license JWT.', {
-      fix: 'Send the instance token (lit_…) or the license JWT of this instance.',
-    })
-  }
-  if (!wellFormed('instance_token', bearer.text)) throw unknownToken()
-  const [found] = await ctx.db
-    .select({ productCode: products.code, instanceId: instances.instanceId })
-    .from(instances)
-    .innerJoin(products, eq(products.id, instances.productId))
-    .where(eq(instances.tokenHash, hashCredential(ctx, 'instance_token', bearer.text)))
-  if (!found) throw unknownToken()
-  return { reporter: found, proof: 'instance' }
-}
-
-const unbound = () =>
-  new Refusal('license_jwt_invalid', 'This license JWT names no instance.', {
-    fix: 'Refresh it once: the JWT that you get names this instance.',
-  })

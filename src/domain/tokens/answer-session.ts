@@ -1,6 +1,7 @@
 // Turns a session into the answer of exchange and refresh, or its denial into a refusal with a directive.
 import type { TokenAnswer } from '../../contract/instance-api.ts'
 import { type Ctx, Refusal } from '../context.ts'
+import { instanceConfig } from '../instances/instance-config.ts'
 import { denialTerms } from './denials.ts'
 import { signDirective } from './directive.ts'
 import type { Session, SessionDenial } from './session.ts'
@@ -23,10 +24,7 @@ export async function answerSession(
     refresh_token: session.refreshToken,
     ...(session.instanceToken === undefined ? {} : { instance_token: session.instanceToken }),
     ...(directive === undefined ? {} : { directive }),
-    config: {
-      heartbeat_interval: ctx.settings.heartbeatInterval,
-      refresh_interval: ctx.settings.refreshInterval,
-    },
+    config: instanceConfig(ctx),
   }
 }
 

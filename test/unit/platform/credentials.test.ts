@@ -16,7 +16,7 @@ describe.each(KINDS)('a credential of kind %s', (kind) => {
     expect(credentialKind(secret)).toBe(kind)
     expect(secret.startsWith(prefix)).toBe(true)
     expect(prefix).toHaveLength(CREDENTIAL_PREFIXES[kind].length + 8)
-    expect(secret).toMatch(/^(sk-|lit_|lrk_|lak_)[0-9A-Za-z]{49}$/)
+    expect(secret).toMatch(/^(sk-|lit_|lrk_|lak_|lre_)[0-9A-Za-z]{49}$/)
   })
 
   test('is well formed as no other kind, even with its prefix exchanged', () => {

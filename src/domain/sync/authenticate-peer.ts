@@ -1,0 +1,69 @@
+// Who opens a socket of the live channel: proven as for a telemetry batch, or by a relay key. Writes nothing.
+import { and, eq, gt } from 'drizzle-orm'
+import { activations, licenses, products } from '../../db/schema/index.ts'
+import { instanceKey } from '../../platform/ids.ts'
+import { fromUnixSeconds } from '../../platform/time.ts'
+import type { Ctx } from '../context.ts'
+import { hashCredential } from '../credential-hash.ts'
+import { findRelay } from '../relays/find-relay.ts'
+import type { Bearer } from '../routing.ts'
+import { reporterOf } from '../telemetry/reporter-of.ts'
+import { presentedJwt } from '../tokens/verify-license-jwt.ts'
+import type { InstancePeer, Peer } from './peer.ts'
+
+/** @throws Refusal 401 or 403 about the credential; a JWT must be unexpired and name its instance. */
+export async function authenticatePeer(ctx: Ctx, bearer: Bearer): Promise<Peer> {
+  if (bearer.kind === 'relay_key') {
+    const { id, keyHash, customerId } = await findRelay(ctx.db, ctx, bearer)
+    return {
+      kind: 'relay',
+      relayId: id,
+      keyHash,
+      customerId,
+      products: await productsOfCustomer(ctx, customerId),
+    }
+  }
+  const { reporter, proof } = await reporterOf(ctx, bearer)
+  const { productCode: product, instanceId } = reporter
+  const key = instanceKey(product, instanceId)
+  if (bearer.kind === 'instance_token') {
+    const tokenHash = hashCredential(ctx, 'instance_token', bearer.text)
+    const held = await licensesHeld(ctx, key)
+    return { kind: 'instance', instanceKey: key, product, licenses: held, session: null, tokenHash }
+  }
+  const { claims, licenseId, seatId } = await presentedJwt(ctx, bearer.text, 'unexpired')
+  const own = proof === 'license'
+  const peer: InstancePeer = {
+    kind: 'instance',
+    instanceKey: own ? key : null,
+    product,
+    licenses: own ? await licensesHeld(ctx, key) : new Set(),
+    session: {
+      instanceKey: key,
+      licenseId,
+      seatId,
+      credential: claims.cred ?? null,
+      exp: fromUnixSeconds(claims.exp),
+    },
+    tokenHash: null,
+  }
+  peer.licenses.add(licenseId)
+  return peer
+}
+
+async function licensesHeld(ctx: Ctx, key: string): Promise<Set<string>> {
+  const rows = await ctx.db
+    .select({ licenseId: activations.licenseId })
+    .from(activations)
+    .where(and(eq(activations.instanceKey, key), gt(activations.leaseEndsAt, ctx.clock.now())))
+  return new Set(rows.map((row) => row.licenseId))
+}
+
+async function productsOfCustomer(ctx: Ctx, customerId: string): Promise<Set<string>> {
+  const rows = await ctx.db
+    .selectDistinct({ code: products.code })
+    .from(licenses)
+    .innerJoin(products, eq(products.id, licenses.productId))
+    .where(eq(licenses.customerId, customerId))
+  return new Set(rows.map((row) => row.code))
+}
