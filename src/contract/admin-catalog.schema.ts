@@ -33,6 +33,12 @@ const seatChurn = z
   .max(2_147_483_647)
   .nullable()
   .meta({ description: 'New instances in 30 days; null is 20 and 10 more for each seat.' })
+const trialDays = z
+  .int()
+  .min(1)
+  .max(365)
+  .nullable()
+  .meta({ description: 'Length of the trial that anybody may start; null is none.' })
 
 const someChange = (change: object) => changesSomething(change)
 const NO_CHANGE = { error: 'holds no member to change' }
@@ -80,6 +86,7 @@ export const newTier = z
     grace_days: graceDays.default(DEFAULT_GRACE_DAYS),
     seat_limit: seatLimit.default(null),
     seat_churn: seatChurn.default(null),
+    trial_days: trialDays.default(null),
   })
   .meta({ id: 'NewTier' })
 
@@ -92,6 +99,7 @@ export const tierChange = z
     grace_days: graceDays,
     seat_limit: seatLimit,
     seat_churn: seatChurn,
+    trial_days: trialDays,
   })
   .partial()
   .refine(someChange, NO_CHANGE)
@@ -109,6 +117,7 @@ export const tierAnswer = z
     grace_days: z.int(),
     seat_limit: seatLimit,
     seat_churn: seatChurn,
+    trial_days: trialDays,
     created_at: z.string(),
     updated_at: z.string(),
   })

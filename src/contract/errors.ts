@@ -40,6 +40,8 @@ export const ERRORS = {
   license_key_unknown: [404, 'License key not known'],
   product_unknown: [404, 'Product not known'],
   instance_id_taken: [409, 'Instance id taken'],
+  trial_not_offered: [403, 'No trial offered'],
+  trial_already_used: [409, 'Trial already used'],
 
   // Requests
   invalid_json: [400, 'Body is not JSON'],

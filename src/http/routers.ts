@@ -16,6 +16,7 @@ import { mountStatsRoutes } from '../domain/stats/routes.ts'
 import { mountTelemetryAdminRoutes } from '../domain/telemetry/admin-routes.ts'
 import { mountTelemetryRoutes } from '../domain/telemetry/routes.ts'
 import { mountTokenRoutes } from '../domain/tokens/routes.ts'
+import { mountTrialRoutes } from '../domain/trials/routes.ts'
 
 export function mountPublicApi(app: Router): void {
   mountSigningRoutes(app)
@@ -23,6 +24,7 @@ export function mountPublicApi(app: Router): void {
   mountInstanceRoutes(app)
   mountActivationRoutes(app)
   mountTelemetryRoutes(app)
+  mountTrialRoutes(app)
 }
 
 export function mountAdminApi(app: Router): void {

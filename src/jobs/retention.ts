@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { BUDGET_WINDOW } from '../domain/action-budget/spend-budget.ts'
 import type { Ctx } from '../domain/context.ts'
 import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
-import { addDays, addSeconds } from '../platform/time.ts'
+import { addDays, addSeconds, DAY_SECONDS } from '../platform/time.ts'
 
 /** Small enough that nobody waits for the locks of one statement. */
 const BATCH = 5_000
@@ -11,6 +11,9 @@ const BATCH = 5_000
 const STREAM_DAYS = 35
 /** The same for what the roll-up remembers, with days for a roll-up that did not run. */
 const MARK_DAYS = 45
+
+/** Twice the longest window, in seconds. */
+const COUNT_LIFE = 2 * DAY_SECONDS
 
 /** Seconds. */
 export interface Retention {
@@ -48,6 +51,7 @@ function expiries(retention: Retention, now: Date): Expiry[] {
     { name: 'answers', table: 'idempotency_keys', condition: sql`created_at < ${ago(IDEMPOTENCY_LIFE)}` },
     { name: 'spending', table: 'action_spending', condition: sql`at < ${ago(BUDGET_WINDOW)}` },
     { name: 'lifts', table: 'action_budget_lifts', condition: sql`lifted_until < ${time(now)}` },
+    { name: 'counts', table: 'usage_counts', condition: sql`window_start < ${ago(COUNT_LIFE)}` },
     {
       name: 'hourly_sums',
       table: 'telemetry_sums',

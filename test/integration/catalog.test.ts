@@ -139,6 +139,7 @@ describe('tiers', () => {
       grace_days: 30,
       seat_limit: 5,
       seat_churn: null,
+      trial_days: null,
       limits: { max_agents: 100, max_users: -1 },
     })
     const changed = await app.admin('PATCH', `${TIERS}/${made.body.id}`, { seat_limit: null, grace_days: 7 })

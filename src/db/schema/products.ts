@@ -39,6 +39,8 @@ export const tiers = pgTable(
     graceDays: integer('grace_days').notNull(),
     seatLimit: integer('seat_limit'),
     seatChurn: integer('seat_churn'),
+    /** Null: no trials. */
+    trialDays: integer('trial_days'),
     createdAt: instant('created_at').notNull(),
     updatedAt: instant('updated_at').notNull(),
   },
@@ -48,6 +50,7 @@ export const tiers = pgTable(
     unique('tiers_id_product_unique').on(t.id, t.productId),
     check('tiers_grace_days_range', sql`${t.graceDays} between 0 and 3650`),
     check('tiers_seat_limit_positive', sql`${t.seatLimit} is null or ${t.seatLimit} >= 0`),
+    check('tiers_trial_days_range', sql`${t.trialDays} is null or ${t.trialDays} between 1 and 365`),
     check('tiers_seat_churn_positive', sql`${t.seatChurn} is null or ${t.seatChurn} >= 0`),
   ],
 )

@@ -28,6 +28,7 @@ export async function changeTier(ctx: Ctx, id: string, change: TierChange): Prom
         graceDays: change.grace_days,
         seatLimit: change.seat_limit,
         seatChurn: change.seat_churn,
+        trialDays: change.trial_days,
         updatedAt: ctx.clock.now(),
       })
       .where(eq(tiers.id, tierId))

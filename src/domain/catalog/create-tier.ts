@@ -25,6 +25,7 @@ export async function createTier(ctx: Ctx, input: NewTier): Promise<Tier> {
       graceDays: input.grace_days,
       seatLimit: input.seat_limit,
       seatChurn: input.seat_churn,
+      trialDays: input.trial_days,
       createdAt: now,
       updatedAt: now,
     }

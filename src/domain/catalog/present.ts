@@ -26,6 +26,7 @@ export const presentTier = (row: Tier): TierAnswer => ({
   grace_days: row.graceDays,
   seat_limit: row.seatLimit,
   seat_churn: row.seatChurn,
+  trial_days: row.trialDays,
   created_at: rfc3339(row.createdAt),
   updated_at: rfc3339(row.updatedAt),
 })

@@ -65,6 +65,7 @@ const tier = (code: string, name: string, rank: number, agents: number, users: n
   limits: { max_agents: agents, max_users: users, max_orgs: orgs },
   seat_limit: null,
   seat_churn: null,
+  trial_days: null,
 })
 
 /** Ranks leave room for a tier in between. */
