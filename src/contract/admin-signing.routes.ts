@@ -1,5 +1,6 @@
 // Path, method and schemas of the admin routes for signing keys and key sets.
 import { z } from 'zod'
+import { dryRunQuery } from './admin-previews.schema.ts'
 import {
   keyRevocation,
   keyRotation,
@@ -7,6 +8,7 @@ import {
   keySetDraft,
   keySetImport,
   revocationAnswer,
+  revocationPreview,
   rotationAnswer,
   signingKeyAnswer,
   signingKeyQuery,
@@ -44,8 +46,12 @@ export const revokeSigningKeyRoute = {
   request: {
     params: z.object({ kid: z.string().max(128) }),
     body: body(keyRevocation, false),
+    query: dryRunQuery,
   },
-  responses: { 200: json(revocationAnswer, 'The revoked key.'), default: refusal },
+  responses: {
+    200: json(z.union([revocationAnswer, revocationPreview]), 'The revoked key, or the preview.'),
+    default: refusal,
+  },
 } as const
 
 export const draftKeySetRoute = {

@@ -1,5 +1,6 @@
 // Signing keys and key sets of the admin API in zod. No private key ever stands in any of it.
 import { z } from 'zod'
+import { idOf } from './admin-fields.schema.ts'
 import { keySetClaims, keySetKey } from './claims.schema.ts'
 import { KEY_STATUSES, KEY_USES } from './claims.ts'
 import { pageQuery } from './paging.schema.ts'
@@ -63,6 +64,64 @@ export const revocationAnswer = z
   })
   .meta({ id: 'RevokedSigningKey' })
 
+const inUse = z.object({
+  count: z.int(),
+  since: z.string().nullable().meta({ description: 'When the oldest of them was issued.' }),
+})
+
+export const revocationPreview = z
+  .object({
+    dry_run: z.literal(true),
+    ...signingKey,
+    changes: z.boolean().meta({ description: 'False where it is revoked already.' }),
+    takes_over: z.string().nullable().meta({
+      description:
+        'kid of the waiting key that would sign at once; null where a new one is made, or it does not sign.',
+    }),
+    stops_verifying: z.object({
+      leases: inUse.meta({ description: 'Instances with a live lease of it.' }),
+      static_jwts: inUse,
+      license_keys: inUse.extend({ offline: z.int() }),
+      entitlement_tokens: z.int().meta({ description: 'Instances whose token may be of it.' }),
+    }),
+    instances: z
+      .array(z.object({ id: idOf('ins'), instance_id: z.string(), lease_ends_at: z.string() }))
+      .meta({ description: 'The first 50 of those instances.' }),
+    not_counted: z.array(z.string()).meta({ description: 'What the server keeps no list of.' }),
+  })
+  .meta({
+    id: 'KeyRevocationPreview',
+    example: {
+      dry_run: true,
+      kid: 'q3Zk0c1uTn8',
+      product: 'keldris',
+      use: 'jws',
+      status: 'active',
+      public_key: '9c3f0000000000000000000000000000000000000000000000000000000000ab',
+      created_at: '2026-11-01T08:00:00Z',
+      not_before: '2026-11-01T08:05:00Z',
+      superseded_at: null,
+      retired_at: null,
+      revoked_at: null,
+      changes: true,
+      takes_over: null,
+      stops_verifying: {
+        leases: { count: 1, since: '2026-11-22T09:30:00Z' },
+        static_jwts: { count: 0, since: null },
+        license_keys: { count: 0, since: null, offline: 0 },
+        entitlement_tokens: 0,
+      },
+      instances: [
+        {
+          id: 'ins_11186cb5bd6d8c39b7bc6681b82d904f',
+          instance_id: 'test-001',
+          lease_ends_at: '2026-12-23T09:30:00Z',
+        },
+      ],
+      not_counted: [],
+    },
+  })
+
 export const signingKeyQuery = z.strictObject({
   ...pageQuery,
   product: catalogCode.optional(),
@@ -86,3 +145,4 @@ export type KeyRevocation = z.infer<typeof keyRevocation>
 export type SigningKeyQuery = z.infer<typeof signingKeyQuery>
 export type SigningKeyAnswer = z.infer<typeof signingKeyAnswer>
 export type KeySetAnswer = z.infer<typeof keySetAnswer>
+export type KeyRevocationPreview = z.infer<typeof revocationPreview>

@@ -13,6 +13,8 @@ import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
 import { draftForRoot, importKeySet } from './import-key-set.ts'
 import { listSigningKeys } from './list-keys.ts'
+import { presentRevocationPreview } from './present-revocation-preview.ts'
+import { previewKeyRevocation } from './preview-revocation.ts'
 import { revokeSigningKey } from './revoke-key.ts'
 import { rotateSigningKey } from './rotate-key.ts'
 import { presentSigningKey } from './signing-key.ts'
@@ -36,6 +38,9 @@ export function mountSigningAdminRoutes(app: Router): void {
   app.openapi(createRoute({ ...revokeSigningKeyRoute, middleware: optionalBody }), async (c) => {
     const ctx = c.get('ctx')
     const { kid } = c.req.valid('param')
+    if (c.req.valid('query').dry_run) {
+      return c.json(presentRevocationPreview(await previewKeyRevocation(ctx, kid), ctx.clock.now()), 200)
+    }
     const { key, active, keySet } = await revokeSigningKey(ctx, kid, c.req.valid('json'))
     return c.json({ ...presentSigningKey(key, ctx.clock.now()), active, key_set: keySet }, 200)
   })

@@ -4,8 +4,11 @@ import { and, eq, isNull, max } from 'drizzle-orm'
 import type { KeyUse } from '../../contract/claims.ts'
 import type { Transaction } from '../../db/client.ts'
 import { licenses, products, staticJwts, tiers } from '../../db/schema/index.ts'
+import { publicId } from '../../platform/ids.ts'
 import { addDays, addSeconds } from '../../platform/time.ts'
 import { type Ctx, Refusal } from '../context.ts'
+import { readSignedBy } from './signed-by.ts'
+import type { SigningKeyRow } from './signing-key.ts'
 
 /** Until commit, nobody else changes this product's keys; licenses and instances of it are not held up. */
 export async function lockProductKeys(tx: Transaction, productId: string): Promise<void> {
@@ -47,9 +50,19 @@ async function lastStaticJwt(tx: Transaction, productId: string): Promise<Date |
   return found?.end ?? null
 }
 
-/** Stops a change of a raw key that was not confirmed: clients pinned its public half (T4). */
-export function requireConfirmation(use: KeyUse, confirm: true | undefined, what: string): void {
-  if (use === 'jws' || confirm === true) return
+/**
+ * Stops a change of a raw key that was not confirmed, and names the clients that it breaks: they pinned its public
+ * half (T4). @throws Refusal `confirmation_required`
+ */
+export async function requireConfirmation(
+  tx: Transaction,
+  ctx: Ctx,
+  key: SigningKeyRow,
+  confirm: true | undefined,
+  what: string,
+): Promise<void> {
+  if (key.use === 'jws' || confirm === true) return
+  const signed = await readSignedBy(tx, key, ctx.settings.entitlementLife, ctx.clock.now())
   throw new Refusal(
     'confirmation_required',
     `${what} the raw key breaks every client that pinned its hex public key: license keys, envelopes and ` +
@@ -58,6 +71,13 @@ export function requireConfirmation(use: KeyUse, confirm: true | undefined, what
       facts: {
         reason: 'raw_key_is_pinned',
         breaks: ['license keys', 'envelopes', 'entitlement tokens'],
+        license_keys: signed.licenseKeys.count,
+        offline_license_keys: signed.offlineKeys,
+        instances: signed.entitled,
+        first_instances: signed.instances.map(({ instanceKey, instanceId }) => ({
+          id: publicId('ins', instanceKey),
+          instance_id: instanceId,
+        })),
       },
       fix: 'Make sure that every client can be given the new public key, then repeat with "confirm": true.',
     },

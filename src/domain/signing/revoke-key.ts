@@ -30,8 +30,9 @@ export interface Revocation {
 export async function revokeSigningKey(ctx: Ctx, kid: string, input: KeyRevocation): Promise<Revocation> {
   requireRole(ctx, 'owner')
   const revocation = await transaction(ctx.db, async (tx) => {
-    const { productId, use } = await findKey(tx, kid)
-    requireConfirmation(use, input.confirm, 'Revoking')
+    const found = await findKey(tx, kid)
+    const { productId, use } = found
+    await requireConfirmation(tx, ctx, found, input.confirm, 'Revoking')
     await lockProductKeys(tx, productId)
     const now = ctx.clock.now()
     const key = await findKey(tx, kid)
@@ -58,7 +59,8 @@ export async function revokeSigningKey(ctx: Ctx, kid: string, input: KeyRevocati
   return revocation
 }
 
-async function findKey(tx: Transaction, kid: string): Promise<SigningKeyRow> {
+/** @throws Refusal `not_found` */
+export async function findKey(tx: Transaction, kid: string): Promise<SigningKeyRow> {
   const [key] = KID.test(kid) ? await selectSigningKeys(tx).where(eq(signingKeys.kid, kid)) : []
   if (key) return key
   throw new Refusal('not_found', 'There is no such signing key.', {

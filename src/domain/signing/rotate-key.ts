@@ -33,13 +33,13 @@ export interface Rotation {
  */
 export async function rotateSigningKey(ctx: Ctx, input: KeyRotation): Promise<Rotation> {
   requireRole(ctx, 'owner')
-  requireConfirmation(input.use, input.confirm, 'Rotating')
   const { use } = input
   const rotation = await transaction(ctx.db, async (tx) => {
     const product = await productByCode(tx, input.product)
     await lockProductKeys(tx, product.id)
     const now = ctx.clock.now()
     const head = await newestKey(tx, product.id, use)
+    await requireConfirmation(tx, ctx, head, input.confirm, 'Rotating')
     if (keyStatus(head, now) === 'pending') throw rotationUnderWay(head)
     // Later than the key before it, so that "the newest that has begun" is one key at every moment.
     const begun = addSeconds(head.notBefore, ONE_MILLISECOND)
