@@ -6,16 +6,14 @@ import { connectDatabase, connectProbe } from '../db/client.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
-import { boundNewcomers, NEWCOMERS_PER_ADDRESS } from '../domain/instances/newcomers.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
 import { overloadGate } from '../http/middleware/overload.ts'
-import { rateLimitOf, tokenBuckets } from '../http/middleware/rate-limit.ts'
+import { rateLimitOf } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { HOUR_SECONDS } from '../platform/time.ts'
 import { startBackground } from './background.ts'
 import { banner } from './banner.ts'
 import { closing } from './closing.ts'
@@ -24,6 +22,7 @@ import { drain } from './drain.ts'
 import { firstRun } from './first-run/first-run.ts'
 import { listen } from './listen.ts'
 import { serverMetrics } from './metrics.ts'
+import { newcomersOf } from './newcomers.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openServices } from './open-services.ts'
 import { openOwnKeys } from './own-keys.ts'
@@ -64,9 +63,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const services = {
       ...opening,
       settings: { ...opening.settings, syncUrl: syncUrl(settings) },
-      newcomers: boundNewcomers(
-        settings.rateLimit && tokenBuckets(systemClock, NEWCOMERS_PER_ADDRESS, HOUR_SECONDS * 1000),
-      ),
+      newcomers: newcomersOf(settings),
     }
     await ensurePartitions(connection.db, systemClock.now())
     const first = await firstRun(services, {

@@ -1,5 +1,6 @@
 // What an isolate keeps from request to request. Anything in it may vanish at any time; no connection is in it.
 import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../config/worker-settings.ts'
+import type { Newcomers } from '../domain/instances/newcomers.ts'
 import { type ClockGuard, clockGuard } from '../domain/signing/clock-guard.ts'
 import { type KeyringMemory, keyringMemory } from '../domain/signing/keyring.ts'
 import { createApp } from '../http/app.ts'
@@ -9,6 +10,7 @@ import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { consoleLogger } from '../platform/logger-console.ts'
 import { noMetrics } from '../platform/metrics.ts'
+import { newcomersOf } from '../server/newcomers.ts'
 import { type OpenRequest, readinessOf } from './open-request.ts'
 
 export interface Isolate {
@@ -16,6 +18,7 @@ export interface Isolate {
   readonly log: Logger
   readonly guard: ClockGuard
   readonly keyring: KeyringMemory
+  readonly newcomers: Newcomers
   readonly app: ReturnType<typeof createApp>
   /** Monotonic milliseconds at the last measurement of the clock's skew. */
   measuredAt: number | null
@@ -42,6 +45,7 @@ function newIsolate(settings: WorkerSettings): Isolate {
     log: consoleLogger({ level: settings.logLevel }),
     guard: clockGuard(),
     keyring: keyringMemory(),
+    newcomers: newcomersOf(settings),
     app: newApp(settings),
     measuredAt: null,
     pepper: null,

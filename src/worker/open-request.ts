@@ -49,6 +49,7 @@ export function openRequest(isolate: Isolate): OpenRequest {
       rootKey: isolate.root && guardRootKey(isolate.root, guard),
       rootPublicKeyHex: settings.rootKey.publicKey,
       pepper: isolate.pepper ?? NOT_OPENED,
+      newcomers: isolate.newcomers,
     },
     async close() {
       await Promise.all([connection.close(), watchdog.close()])
