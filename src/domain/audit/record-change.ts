@@ -10,6 +10,9 @@ export const EVENT_CHANNEL = 'leasehold_events'
 
 export type EventType =
   | 'license.changed'
+  | 'license.expiring'
+  | 'license.expired'
+  | 'license.grace_ended'
   | 'action.changed'
   | 'keys.changed'
   | 'catalog.changed'
