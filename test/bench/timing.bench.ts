@@ -1,6 +1,7 @@
 // Whether the time of a refusal tells what is stored. Each pair is what somebody without a secret can compare: a
 // well-formed credential that nobody has against one that exists, or existed, with another ending. Credentials are
 // looked up by their HMAC, so that no comparison of secrets can be timed; this measures that nothing else tells.
+// License keys are not among them: without the vendor's signature none reaches a look-up.
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CREDENTIAL_PREFIXES, type CredentialKind, mintCredential } from '../../src/platform/credentials.ts'

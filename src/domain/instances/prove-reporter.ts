@@ -2,12 +2,14 @@
 import { and, eq } from 'drizzle-orm'
 import type { InstanceAuth, Proof } from '../../contract/catalog.ts'
 import { activations, instances, products } from '../../db/schema/index.ts'
+import { wellFormed } from '../../platform/credentials.ts'
 import { instanceKey } from '../../platform/ids.ts'
 import { isForgotten } from '../activation/claim-seat.ts'
 import { type Ctx, Refusal } from '../context.ts'
+import { hashCredential } from '../credential-hash.ts'
 import type { Bearer } from '../routing.ts'
 import { credentialNamed, readCredential } from '../tokens/find-session-credential.ts'
-import { isTokenOf, unknownToken } from '../tokens/prove-instance.ts'
+import { unknownToken } from '../tokens/prove-instance.ts'
 import { presentedJwt } from '../tokens/verify-license-jwt.ts'
 
 export interface Reporter {
@@ -29,11 +31,18 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
   }
   switch (bearer.kind) {
     case 'instance_token': {
+      if (!wellFormed('instance_token', bearer.text)) throw unknownToken()
+      // Both in one condition: a known instance and an unknown one take the same time.
       const [row] = await ctx.db
-        .select({ tokenHash: instances.tokenHash })
+        .select({ instanceKey: instances.instanceKey })
         .from(instances)
-        .where(eq(instances.instanceKey, instanceKey(reporter.productCode, reporter.instanceId)))
-      if (!row || !isTokenOf(ctx, row, bearer.text)) throw unknownToken()
+        .where(
+          and(
+            eq(instances.instanceKey, instanceKey(reporter.productCode, reporter.instanceId)),
+            eq(instances.tokenHash, hashCredential(ctx, 'instance_token', bearer.text)),
+          ),
+        )
+      if (!row) throw unknownToken()
       return 'instance'
     }
     case 'jwt':
