@@ -65,6 +65,14 @@ describe('an instance that an admin removes', () => {
       app.databaseUrl,
       `insert into telemetry_presence (instance_key, day, marks) values ('${uuid(id)}', '2026-03-01', '{1}')`,
     )
+    const relay = '019b76da-a800-7000-8000-00000000000a'
+    await query(
+      app.databaseUrl,
+      `insert into relays (id, customer_id, name, created_at)
+       values ('${relay}', '${uuid(own.customerId)}', 'hall', '2026-03-01');
+       insert into relay_leases (relay_id, license_id, instance_key, allotment_seq, expires_at, reported_at)
+       values ('${relay}', '${uuid(own.licenseId)}', '${uuid(id)}', 1, '2026-03-02', '2026-03-01')`,
+    )
     const before = await rowsOf(id)
     expect(Object.values(before ?? {}).every((count) => Number(count) > 0)).toBe(true)
     const { status, text } = await app.admin('DELETE', `/instances/${id}`)

@@ -169,6 +169,21 @@ describe('what is taken', () => {
     expect((await operator('POST', `/api-keys/key_${unknown}/revoke?dry_run=true`)).status).toBe(404)
   })
 
+  test('a preview with an idempotency key is kept like any answer, and the effect goes by a key of its own', async () => {
+    const id = await activate('see-5')
+    const ask = (query: string, key: string) =>
+      app.call('POST', `/api/v1/admin/instances/${id}/action${query}`, {
+        bearer: app.adminKey,
+        headers: { 'Idempotency-Key': key },
+        body: { action: 'downgrade' },
+      })
+    const first = await ask('?dry_run=true', 'see')
+    expect([first.status, first.body.dry_run]).toEqual([200, true])
+    expect((await ask('?dry_run=true', 'see')).text).toBe(first.text)
+    expect((await ask('', 'see')).status).toBe(422)
+    expect((await ask('', 'do')).body.action.action).toBe('downgrade')
+  })
+
   test('a bulk action has to name how many it means, and sets each as if alone', async () => {
     for (let i = 0; i < 5; i += 1) await register(`bulk-${i}`, '9.9')
     const order = { filter: { version: '9.9' }, action: 'kill', reason: 'leaked build' }

@@ -53,8 +53,9 @@ export async function deleteInstance(
 }
 
 /**
- * One statement; every table is found by the head of its primary key. A seat whose lease could still be shown leaves
- * its number behind, so that no license JWT of before is taken for one that a restored database has lost (T8, T12).
+ * One statement; the tables that grow are found by the head of their primary key. A relay that still serves the
+ * instance tells of its lease again. A seat whose lease could still be shown leaves its number behind, so that no
+ * license JWT of before is taken for one that a restored database has lost (T8, T12).
  */
 async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Record<string, number>> {
   const [counts] = await tx.execute<Record<string, number>>(sql`
@@ -74,6 +75,8 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       delete from telemetry_presence where instance_key = ${key}::uuid returning 1
     ), anomaly as (
       delete from anomalies where instance_key = ${key}::uuid returning 1
+    ), relayed as (
+      delete from relay_leases where instance_key = ${key}::uuid returning 1
     ), binding as (
       update static_jwts set bound_instance_key = null where bound_instance_key = ${key}::uuid returning 1
     ), instance as (
@@ -82,6 +85,7 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
     select (select count(*)::int from activation) as activations, (select count(*)::int from report) as reports,
       (select count(*)::int from stream) as report_streams, (select count(*)::int from anomaly) as anomalies,
       (select count(*)::int from presence) as telemetry_presence,
+      (select count(*)::int from relayed) as relay_leases,
       (select count(*)::int from binding) as jwt_bindings`)
   return { ...counts }
 }

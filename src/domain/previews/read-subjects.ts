@@ -19,13 +19,27 @@ export interface Subjects {
   page: Subject[]
 }
 
-/** Runs `work` in a transaction in which Postgres itself refuses every write. */
+/**
+ * Runs `work` in a transaction in which Postgres itself refuses every write, and undoes it: within a transaction that
+ * is under way, only so may what follows write again.
+ */
 export async function readOnly<T>(ctx: Ctx, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return transaction(ctx.db, async (tx) => {
-    await tx.execute(sql`set transaction read only`)
-    return work(tx)
-  })
+  const read: { result: T }[] = []
+  try {
+    await transaction(ctx.db, async (tx) => {
+      await tx.execute(sql`set transaction read only`)
+      read.splice(0, 1, { result: await work(tx) })
+      throw new Undone()
+    })
+  } catch (error) {
+    if (!(error instanceof Undone)) throw error
+  }
+  const [done] = read
+  if (!done) throw new Error('a preview ended without a result')
+  return done.result
 }
+
+class Undone extends Error {}
 
 /** `where` may name `instances` and `products`. */
 export async function readSubjects(db: Executor, where: SQL | undefined, now: Date): Promise<Subjects> {
