@@ -9,6 +9,7 @@ import { mountCustomerRoutes } from '../domain/customers/routes.ts'
 import { mountInstanceAdminRoutes } from '../domain/instances/admin-routes.ts'
 import { mountInstanceRoutes } from '../domain/instances/routes.ts'
 import { mountLicenseRoutes } from '../domain/licenses/routes.ts'
+import { mountOfflineRoutes } from '../domain/offline/routes.ts'
 import type { Router } from '../domain/routing.ts'
 import { mountSigningAdminRoutes } from '../domain/signing/admin-routes.ts'
 import { mountSigningRoutes } from '../domain/signing/routes.ts'
@@ -31,6 +32,7 @@ export function mountAdminApi(app: Router): void {
   mountCatalogRoutes(app)
   mountCustomerRoutes(app)
   mountLicenseRoutes(app)
+  mountOfflineRoutes(app)
   mountInstanceAdminRoutes(app)
   mountTelemetryAdminRoutes(app)
   mountStatsRoutes(app)

@@ -1,17 +1,15 @@
 // Signs a license JWT that an admin hands out. Only the fact that it exists is stored, never the token.
-import { eq } from 'drizzle-orm'
 import type { IssuedStaticJwt, NewStaticJwt } from '../../contract/admin-credentials.schema.ts'
-import type { Action } from '../../contract/claims.ts'
-import type { Transaction } from '../../db/client.ts'
-import { instances, staticJwts } from '../../db/schema/index.ts'
+import { staticJwts } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { instanceKey, publicId, uuidv7 } from '../../platform/ids.ts'
 import { fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../context.ts'
 import { grantedRights } from '../tokens/granted-rights.ts'
 import { signLicenseJwt } from '../tokens/sign-grant.ts'
+import { actionInForce } from './action-in-force.ts'
 import { holdLicense, standingToIssue } from './hold-license.ts'
 import { findLicense } from './license-facts.ts'
 
@@ -67,18 +65,4 @@ export async function issueStaticJwt(
     at: now,
   })
   return { id, jwt, expires_at: rfc3339(fromUnixSeconds(lease.exp)) }
-}
-
-/** @throws Refusal `conflict` while the instance is killed. */
-async function actionInForce(tx: Transaction, key: string): Promise<Action> {
-  const [known] = await tx
-    .select({ action: instances.action })
-    .from(instances)
-    .where(eq(instances.instanceKey, key))
-    .for('share')
-  if (known?.action !== 'kill') return known?.action ?? 'none'
-  throw new Refusal('conflict', 'The instance is killed: nothing is issued to it.', {
-    facts: { reason: 'instance_killed', instance: publicId('ins', key) },
-    fix: 'Clear the action of the instance first.',
-  })
 }

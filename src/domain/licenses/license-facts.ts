@@ -32,6 +32,7 @@ export interface LicenseFacts {
   /** The license's own, else its tier's, else null: unlimited (T10). */
   seatLimit: number | null
   tenantId: string | null
+  label: string | null
   isTrial: boolean
   tier: TierFacts
   /** The product's tier of lowest rank: what a downgraded or unlicensed instance has (T3). */
@@ -62,6 +63,7 @@ export const licenseColumns = {
   limits: licenses.limits,
   seatLimit: sql<number | null>`coalesce(${licenses.seatLimit}, ${tiers.seatLimit})`,
   tenantId: licenses.tenantId,
+  label: licenses.label,
   isTrial: licenses.isTrial,
   tier: {
     code: tiers.code,

@@ -1,0 +1,43 @@
+// Path, method and schemas of the admin routes for sites without a network.
+import { licensePath } from './admin-licenses.schema.ts'
+import {
+  envelopeAnswer,
+  envelopePath,
+  issuedEnvelope,
+  issuedOfflineQuery,
+  newEnvelope,
+} from './admin-offline.schema.ts'
+import { body, created, json, page, refusal } from './routes.ts'
+
+const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
+
+export const issueEnvelopeRoute = {
+  ...common,
+  method: 'post',
+  path: '/api/v1/admin/licenses/{id}/envelope',
+  'x-role': 'operator',
+  summary:
+    'Sign an envelope, a license that works without a network; it cannot be called back. Role: operator.',
+  request: { params: licensePath, body: body(newEnvelope, false) },
+  responses: { 201: created(issuedEnvelope, 'The envelope.'), default: refusal },
+} as const
+
+export const listEnvelopesRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/licenses/{id}/envelope',
+  'x-role': 'auditor',
+  summary: 'The envelopes that were signed under a license, newest first. Role: auditor.',
+  request: { params: licensePath, query: issuedOfflineQuery },
+  responses: { 200: page(envelopeAnswer, 'A page of envelopes.'), default: refusal },
+} as const
+
+export const getEnvelopeRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/licenses/{id}/envelope/{envelope}',
+  'x-role': 'auditor',
+  summary: 'What was said of one envelope when it was signed. Role: auditor.',
+  request: { params: envelopePath },
+  responses: { 200: json(envelopeAnswer, 'The envelope, without its text.'), default: refusal },
+} as const

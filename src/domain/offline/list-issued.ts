@@ -1,0 +1,43 @@
+// Reads what was issued under a license for sites without a network. None of it holds what was handed out.
+import { and, desc, eq, lt } from 'drizzle-orm'
+import type { IssuedOfflineQuery } from '../../contract/admin-offline.schema.ts'
+import { envelopes, licenses } from '../../db/schema/index.ts'
+import { notFound, uuidOf } from '../catalog/find-catalog.ts'
+import { type Ctx, requireRole } from '../context.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import type { EnvelopeRow } from './issue-envelope.ts'
+
+/** Newest first. @throws Refusal `not_found` for a license that is not there. */
+export async function listEnvelopes(
+  ctx: Ctx,
+  license_id: string,
+  { limit, after }: IssuedOfflineQuery,
+): Promise<Page<EnvelopeRow>> {
+  requireRole(ctx, 'auditor')
+  const licenseId = await licenseThere(ctx, license_id)
+  const older = after === undefined ? undefined : lt(envelopes.id, decodeCursor(after, UUID_PART)[0])
+  const rows = await ctx.db
+    .select()
+    .from(envelopes)
+    .where(and(eq(envelopes.licenseId, licenseId), older))
+    .orderBy(desc(envelopes.id))
+    .limit(limit + 1)
+  return pageOf(rows, limit, (row) => [row.id])
+}
+
+/** @throws Refusal `not_found`, for an envelope of another license too. */
+export async function getEnvelope(ctx: Ctx, license_id: string, id: string): Promise<EnvelopeRow> {
+  requireRole(ctx, 'auditor')
+  const licenseId = uuidOf('lic', license_id, 'license')
+  const [row] = await ctx.db
+    .select()
+    .from(envelopes)
+    .where(and(eq(envelopes.id, uuidOf('env', id, 'envelope')), eq(envelopes.licenseId, licenseId)))
+  return row ?? notFound('envelope')
+}
+
+async function licenseThere(ctx: Ctx, license_id: string): Promise<string> {
+  const id = uuidOf('lic', license_id, 'license')
+  const [found] = await ctx.db.select({ id: licenses.id }).from(licenses).where(eq(licenses.id, id))
+  return found ? id : notFound('license')
+}
