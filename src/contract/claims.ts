@@ -5,6 +5,9 @@
 export const LICENSE_TYP = 'leasehold-license+jwt'
 export const DIRECTIVE_TYP = 'leasehold-directive+jwt'
 export const KEY_SET_TYP = 'leasehold-keys+jwt'
+export const ALLOTMENT_TYP = 'leasehold-allotment+jwt'
+/** Signed by a relay's own key, never by a vendor's: mint/ does not know it. */
+export const RELAY_LEASE_TYP = 'leasehold-lease+jwt'
 
 /** The one signature algorithm, as RFC 8037 names it in a JWS header. */
 export const SIGNATURE_ALG = 'EdDSA'
@@ -43,6 +46,9 @@ export const DIRECTIVE_LIFE = 300
 export const ENTITLEMENT_TOKEN_LIFE = 86_400
 /** Seconds from a key set's `iat` to its `exp`: 400 days. */
 export const KEY_SET_LIFE = 34_560_000
+
+/** Most seconds from an allotment's `nbf` to its `exp`: 30 days. */
+export const ALLOTMENT_LIFE = 2_592_000
 
 /** The last second that RFC 3339 can write, 9999-12-31T23:59:59Z: how a raw object says "perpetual". */
 export const LAST_SECOND = 253_402_300_799
@@ -126,6 +132,58 @@ export interface KeySetClaims {
   keys: KeySetKey[]
 }
 
+/** What an instance that holds a lease of this allotment is granted. */
+export interface AllotmentGrant {
+  /** Customer. */
+  customer_id: string
+  tier: string
+  features: string[]
+  /** −1 is unlimited. */
+  limits: LimitValues
+  grace_days: number
+  /** The license's own end; absent if perpetual. */
+  license_exp?: number
+  org_name?: string
+  trial?: boolean
+  tenant_id?: string
+}
+
+/** Seats of one license that one relay may give out by itself. */
+export interface AllotmentClaims {
+  iss: string
+  /** Product code. */
+  aud: string
+  /** Relay. */
+  sub: string
+  jti: string
+  /** Rises with each allotment of the same relay and license. */
+  seq: number
+  license_id: string
+  seats: number
+  /** When it was signed, which is what orders it against other words about the license (T3). */
+  nbf: number
+  /** At most `ALLOTMENT_LIFE` later, and never past the license's end and grace. */
+  exp: number
+  /** The relay's own public key, which signs its leases (RFC 7800). */
+  cnf: { jwk: { kty: 'OKP'; crv: 'Ed25519'; x: string } }
+  grant: AllotmentGrant
+}
+
+/** A seat that a relay gave out while the server was away. */
+export interface RelayLeaseClaims {
+  /** Relay: the `sub` of the allotment. */
+  iss: string
+  /** Product code. */
+  aud: string
+  /** Instance id. */
+  sub: string
+  /** The whole allotment, a compact JWS. */
+  allotment: string
+  iat: number
+  /** Not after the allotment's. */
+  exp: number
+}
+
 /** Payload of the 24-hour entitlement token (reference, section 1). */
 export interface EntitlementTokenPayload {
   iss: string
@@ -174,11 +232,12 @@ export interface EnvelopePayload {
   instanceId?: string
 }
 
-/** Each JWS `typ` has one claims type. */
+/** Each JWS `typ` that a vendor's key signs has one claims type. */
 export interface JwsClaims {
   [LICENSE_TYP]: LicenseClaims
   [DIRECTIVE_TYP]: DirectiveClaims
   [KEY_SET_TYP]: KeySetClaims
+  [ALLOTMENT_TYP]: AllotmentClaims
 }
 export type JwsTyp = keyof JwsClaims
 

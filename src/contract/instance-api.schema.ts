@@ -95,7 +95,7 @@ export const tokenAnswer = z
 const MOST_FEATURES = 200
 const LONGEST_FEATURE = 100
 
-const heartbeatMetrics = z
+export const heartbeatMetrics = z
   .looseObject({
     feature_usage: maybe(z.array(z.string())).transform((features) =>
       features?.slice(0, MOST_FEATURES).map((feature) => feature.slice(0, LONGEST_FEATURE)),

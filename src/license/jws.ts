@@ -1,5 +1,6 @@
-// Verifies a compact JWS against a product's trusted keys (T4). Reads no claim but `aud` and `iat`, which bind it to its key.
-import type { DIRECTIVE_TYP, LICENSE_TYP } from '../contract/claims.ts'
+// Verifies a compact JWS against a product's trusted keys (T4). Reads no claim but `aud` and when it
+// was signed, which bind it to its key.
+import { ALLOTMENT_TYP, type DIRECTIVE_TYP, type LICENSE_TYP } from '../contract/claims.ts'
 import { checkCompactJws, readCompactJws } from './compact-jws.ts'
 import type { JsonObject } from './json.ts'
 import { checkKey } from './key-choice.ts'
@@ -7,7 +8,7 @@ import type { TrustedKey, TrustedKeys } from './trusted-keys.ts'
 import { type JwsHeader, type Refused, refused } from './verified.ts'
 
 export interface JwsExpectation {
-  typ: typeof LICENSE_TYP | typeof DIRECTIVE_TYP
+  typ: typeof LICENSE_TYP | typeof DIRECTIVE_TYP | typeof ALLOTMENT_TYP
   /** Product code; null takes the product that the key belongs to (the server, which trusts all its own keys). */
   product: string | null
   keys: TrustedKeys
@@ -37,7 +38,8 @@ export async function verifyJws(token: string, expected: JwsExpectation): Promis
   if (!checked.ok) return checked
   const { payload } = checked
   if (payload.aud !== chosen.key.product) return refused('wrong_audience')
-  if (typeof payload.iat === 'number' && payload.iat < chosen.key.nbf) {
+  const signedAt = expected.typ === ALLOTMENT_TYP ? payload.nbf : payload.iat
+  if (typeof signedAt === 'number' && signedAt < chosen.key.nbf) {
     return refused('key_not_yet_valid', chosen.key.kid)
   }
   return { ok: true, payload, header: jws.header, key: chosen.key }

@@ -28,6 +28,11 @@ export interface RootKey extends VerifyingKey {
   use: 'root'
 }
 
+/** A relay's own key, as an allotment names it: verifies that relay's leases, and nothing else. */
+export interface RelayKey extends VerifyingKey {
+  use: 'relay'
+}
+
 export type TrustedKeys = ReadonlyMap<string, TrustedKey>
 
 /** What is known of a key beside its bytes. */
@@ -52,6 +57,12 @@ export async function importTrustedKey(
 export async function importRootKey(raw: Uint8Array): Promise<{ ok: true; key: RootKey } | Refused> {
   const key = await importVerifyingKey(raw)
   return key ? { ok: true, key: { ...key, use: 'root' } } : refused('bad_key')
+}
+
+/** Imports a relay's key from its raw 32 bytes; its `kid` is its thumbprint. Refuses `bad_key`. */
+export async function importRelayKey(raw: Uint8Array): Promise<{ ok: true; key: RelayKey } | Refused> {
+  const key = await importVerifyingKey(raw)
+  return key ? { ok: true, key: { ...key, use: 'relay' } } : refused('bad_key')
 }
 
 /** The raw bytes of an Ed25519 public JWK (RFC 8037). Null for any other key, and for a private one. */

@@ -1,5 +1,6 @@
 // Signs JWS objects: each `typ` with its claims and its kind of key, never bare bytes (T4).
 import {
+  ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   type JwsClaims,
   type JwsTyp,
@@ -7,6 +8,7 @@ import {
   LICENSE_TYP,
   SIGNATURE_ALG,
 } from '../contract/claims.ts'
+import { readAllotmentClaims } from '../license/allotment.ts'
 import { encodeBase64url } from '../license/base64.ts'
 import { readDirectiveClaims } from '../license/directive.ts'
 import type { JsonObject } from '../license/json.ts'
@@ -30,6 +32,7 @@ type Rules = {
 const RULES: Rules = {
   [LICENSE_TYP]: { use: 'jws', read: readLicenseClaims },
   [DIRECTIVE_TYP]: { use: 'jws', read: readDirectiveClaims },
+  [ALLOTMENT_TYP]: { use: 'jws', read: readAllotmentClaims },
   [KEY_SET_TYP]: { use: 'root', read: readKeySetClaims },
 }
 

@@ -1,4 +1,5 @@
 // Whether a recognised token was signed by a trusted key, and names what it has to. Says what was not compared.
+import { readAllotmentClaims } from '../../license/allotment.ts'
 import { readDirectiveClaims } from '../../license/directive.ts'
 import { readEntitlementToken } from '../../license/entitlement-token.ts'
 import { verifyEnvelope } from '../../license/envelope.ts'
@@ -7,11 +8,12 @@ import { verifyJws } from '../../license/jws.ts'
 import { followKeySet } from '../../license/key-set.ts'
 import { readLicenseClaims } from '../../license/license-jwt.ts'
 import { readLicenseKey } from '../../license/license-key.ts'
+import { verifyRelayLease } from '../../license/relay-lease.ts'
 import { importRootKey, type TrustedKeys } from '../../license/trusted-keys.ts'
 import { verifyTwoPart } from '../../license/two-part.ts'
 import type { Read, Refused } from '../../license/verified.ts'
 import { OFFLINE_PRODUCT } from '../mint/minter.ts'
-import type { Recognised } from './recognise.ts'
+import { type Recognised, recognise } from './recognise.ts'
 import type { Expected, TokenArguments } from './trust.ts'
 
 export type Checked =
@@ -23,6 +25,8 @@ const MEMBERS: Readonly<Record<Recognised['kind'], Partial<Record<keyof Expected
   'license JWT': { issuer: 'iss', product: 'aud', tenant: 'tenant_id', instance: 'instance_id' },
   directive: { issuer: 'iss', product: 'aud', instance: 'sub' },
   'key set': { issuer: 'iss' },
+  allotment: { issuer: 'iss', product: 'aud' },
+  'relay lease': { product: 'aud', instance: 'sub' },
   'license key': { product: 'product' },
   'entitlement token': { issuer: 'iss', product: 'product', instance: 'instance_id' },
   envelope: { tenant: 'tenantId', instance: 'instanceId' },
@@ -34,7 +38,7 @@ export async function checkToken(found: Recognised, trust: TokenArguments, now: 
   if (!trust.keys) return { verdict: 'no_key', reason: 'no key was given to check it with' }
   const signed = await checkSignature(found, trust, now)
   if (signed.verdict !== 'verified') return signed
-  const notCompared: string[] = []
+  const { notCompared } = signed
   for (const [what, member] of Object.entries(MEMBERS[found.kind])) {
     const named = found.payload[member]
     const wanted = trust.expected[what as keyof Expected]
@@ -55,6 +59,10 @@ async function checkSignature(found: Recognised, trust: TokenArguments, now: num
       return jws(found, product, await keysFor(trust, product, 'jws'), readLicenseClaims)
     case 'directive':
       return jws(found, product, await keysFor(trust, product, 'jws'), readDirectiveClaims)
+    case 'allotment':
+      return jws(found, product, await keysFor(trust, product, 'jws'), readAllotmentClaims)
+    case 'relay lease':
+      return relayLease(found, trust, product, now)
     case 'license key':
       return twoPart(token, product, await keysFor(trust, product, 'raw'), readLicenseKey)
     case 'entitlement token':
@@ -92,6 +100,31 @@ async function jws(
   return claims.ok
     ? { verdict: 'verified', kid: verified.key.kid, claims: claims.claims, notCompared: [] }
     : refusal(claims)
+}
+
+/** The vendor's key signs the allotment inside, which names the relay's key; the issuer is the allotment's. */
+async function relayLease(
+  { token, payload }: Recognised,
+  trust: TokenArguments,
+  product: string,
+  now: number,
+): Promise<Checked> {
+  const verified = await verifyRelayLease(token, {
+    issuer: trust.expected.issuer ?? issuerOfAllotment(payload.allotment),
+    product,
+    keys: await keysFor(trust, product, 'jws'),
+    acceptRetired: true,
+    age: 'any',
+    now,
+  })
+  if (!verified.ok) return refusal(verified)
+  const notCompared = trust.expected.issuer === undefined ? ['issuer'] : []
+  return { verdict: 'verified', kid: verified.header.kid, claims: verified.claims, notCompared }
+}
+
+function issuerOfAllotment(allotment: unknown): string {
+  const found = typeof allotment === 'string' ? recognise(allotment) : null
+  return found?.kind === 'allotment' ? nameOf(found.payload.iss) : ''
 }
 
 async function twoPart(

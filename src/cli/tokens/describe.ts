@@ -10,7 +10,7 @@ import { isJsonObject, type JsonObject } from '../../license/json.ts'
 import { leaseTerm, licenseState, type Term } from '../../license/state.ts'
 import { DAY } from '../../license/times.ts'
 import { fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
-import type { Recognised } from './recognise.ts'
+import { type Recognised, recognise } from './recognise.ts'
 
 export interface Description {
   rows: [string, string][]
@@ -26,6 +26,8 @@ const NOTES: Partial<Record<Recognised['kind'], string>> = {
   directive: 'An instance obeys it only in answer to the request that carried its nonce (T1).',
   'key set': 'Past its end it still verifies grants, but no directive that takes something away (T4).',
   'entitlement token': 'It has no grace.',
+  allotment: 'A relay gives out its seats by leases of its own, none of which outlives it. It has no grace.',
+  'relay lease': 'Its rights are those of the allotment inside. It has no grace.',
 }
 
 /** `now` in unix seconds. Members that are not what they should be are left out. */
@@ -68,6 +70,7 @@ const PLAIN: readonly [string, readonly string[]][] = [
   ['action', ['action']],
   ['reason', ['reason']],
   ['number', ['number']],
+  ['seats', ['seats']],
 ]
 
 function rowsOf(kind: Recognised['kind'], payload: JsonObject): [string, string][] {
@@ -77,7 +80,9 @@ function rowsOf(kind: Recognised['kind'], payload: JsonObject): [string, string]
     if ((typeof value === 'string' && value !== '') || typeof value === 'number')
       rows.push([name, String(value)])
   }
-  if (kind === 'directive' && typeof payload.sub === 'string') rows.push(['instance', payload.sub])
+  if (kind in SUBJECTS && typeof payload.sub === 'string') rows.push([SUBJECTS[kind] ?? '', payload.sub])
+  if (kind === 'relay lease') rows.push(...allotmentRows(payload.allotment))
+  if (kind === 'allotment' && isJsonObject(payload.grant)) rows.push(...rowsOf(kind, payload.grant))
   if (Array.isArray(payload.features))
     rows.push(['features', payload.features.map(String).join(', ') || 'none'])
   const limits = payload.limits ?? payload.quotas
@@ -86,6 +91,18 @@ function rowsOf(kind: Recognised['kind'], payload: JsonObject): [string, string]
   const issued = second(payload.iat ?? payload.issued_at)
   if (issued !== null) rows.push(['issued', at(issued)])
   return rows
+}
+
+const SUBJECTS: Partial<Record<Recognised['kind'], string>> = {
+  directive: 'instance',
+  allotment: 'relay',
+  'relay lease': 'instance',
+}
+
+/** Of what it is a lease. */
+function allotmentRows(token: unknown): [string, string][] {
+  const found = typeof token === 'string' ? recognise(token) : null
+  return found?.kind === 'allotment' ? rowsOf('allotment', found.payload) : []
 }
 
 function limitsText(kind: Recognised['kind'], limits: JsonObject): string {

@@ -1,5 +1,11 @@
 // What a signed object claims to be, by its form and its own words. Checks no signature: nothing here is to be believed.
-import { DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../contract/claims.ts'
+import {
+  ALLOTMENT_TYP,
+  DIRECTIVE_TYP,
+  KEY_SET_TYP,
+  LICENSE_TYP,
+  RELAY_LEASE_TYP,
+} from '../../contract/claims.ts'
 import { decodeBase64, decodeBase64url } from '../../license/base64.ts'
 import { MAX_TOKEN_LENGTH, readCompactJws } from '../../license/compact-jws.ts'
 import { type JsonObject, parseJsonObject } from '../../license/json.ts'
@@ -8,6 +14,8 @@ export type TokenKind =
   | 'license JWT'
   | 'directive'
   | 'key set'
+  | 'allotment'
+  | 'relay lease'
   | 'license key'
   | 'entitlement token'
   | 'envelope'
@@ -27,6 +35,8 @@ const TYPS: Readonly<Record<string, TokenKind>> = {
   [LICENSE_TYP]: 'license JWT',
   [DIRECTIVE_TYP]: 'directive',
   [KEY_SET_TYP]: 'key set',
+  [ALLOTMENT_TYP]: 'allotment',
+  [RELAY_LEASE_TYP]: 'relay lease',
 }
 
 /** Null for what is none of them. */

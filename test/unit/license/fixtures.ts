@@ -2,6 +2,7 @@
 // it makes does not depend on the code under test, and so that it can make what mint/ refuses to.
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type {
+  AllotmentClaims,
   DirectiveClaims,
   EntitlementTokenPayload,
   EnvelopePayload,
@@ -11,6 +12,7 @@ import type {
   KeyUse,
   LicenseClaims,
   LicenseKeyPayload,
+  RelayLeaseClaims,
 } from '../../../src/contract/claims.ts'
 import {
   importRootKey,
@@ -103,6 +105,43 @@ export const licenseClaims = {
   tenant_id: 'ten_1',
   cred: 'key_1',
 } satisfies LicenseClaims
+
+export const RELAY = 'rly_1'
+
+/** `x`: of the relay's key. */
+export const allotmentClaims = (x: string) =>
+  ({
+    iss: ISSUER,
+    aud: PRODUCT,
+    sub: RELAY,
+    jti: 'alt_1',
+    seq: 3,
+    license_id: 'lic_1',
+    seats: 5,
+    nbf: NOW,
+    exp: NOW + 30 * 86_400,
+    cnf: { jwk: { kty: 'OKP', crv: 'Ed25519', x } },
+    grant: {
+      customer_id: 'cus_1',
+      tier: 'pro',
+      features: ['oidc'],
+      limits: { max_agents: 100, max_users: -1 },
+      grace_days: 30,
+      license_exp: NOW + 90 * 86_400,
+      org_name: 'Acme',
+      trial: false,
+      tenant_id: 'ten_1',
+    },
+  }) satisfies AllotmentClaims
+
+export const relayLeaseClaims = (allotment: string): RelayLeaseClaims => ({
+  iss: RELAY,
+  aud: PRODUCT,
+  sub: INSTANCE,
+  allotment,
+  iat: NOW,
+  exp: NOW + 86_400,
+})
 
 export const directiveClaims: DirectiveClaims = {
   iss: ISSUER,

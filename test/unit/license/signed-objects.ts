@@ -1,13 +1,22 @@
 // Every signed object of the wire formats, one row each: what it holds, its form, the key that signs it, its verifier.
-import { DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../../src/contract/claims.ts'
+import {
+  ALLOTMENT_TYP,
+  DIRECTIVE_TYP,
+  KEY_SET_TYP,
+  LICENSE_TYP,
+  RELAY_LEASE_TYP,
+} from '../../../src/contract/claims.ts'
+import { verifyAllotment } from '../../../src/license/allotment.ts'
 import { verifyDirective } from '../../../src/license/directive.ts'
 import { verifyEntitlementToken } from '../../../src/license/entitlement-token.ts'
 import { verifyEnvelope } from '../../../src/license/envelope.ts'
 import { followKeySet } from '../../../src/license/key-set.ts'
 import { verifyLicenseJwt } from '../../../src/license/license-jwt.ts'
 import { verifyLicenseKey } from '../../../src/license/license-key.ts'
-import { type TrustedKeys, trustKeys } from '../../../src/license/trusted-keys.ts'
+import { verifyRelayLease } from '../../../src/license/relay-lease.ts'
+import { keyThumbprint, type TrustedKeys, trustKeys } from '../../../src/license/trusted-keys.ts'
 import {
+  allotmentClaims,
   directiveClaims,
   entitlementPayload,
   envelopePayload,
@@ -24,15 +33,28 @@ import {
   type Pair,
   PRODUCT,
   pin,
+  relayLeaseClaims,
   trust,
 } from './fixtures.ts'
 
-export const pairs = { jws: makePair(), raw: makePair(), root: makePair() }
+export const pairs = { jws: makePair(), raw: makePair(), root: makePair(), relay: makePair() }
 export type Use = keyof typeof pairs
 const jwsKey = await trust(pairs.jws, { use: 'jws' })
 const rawKey = await trust(pairs.raw, { use: 'raw' })
 const rootKey = await pin(pairs.root)
-export const kids: Record<Use, string> = { jws: jwsKey.kid, raw: rawKey.kid, root: rootKey.kid }
+export const kids: Record<Use, string> = {
+  jws: jwsKey.kid,
+  raw: rawKey.kid,
+  root: rootKey.kid,
+  relay: await keyThumbprint(pairs.relay.raw),
+}
+const allotment = allotmentClaims(pairs.relay.x)
+/** A lease holds its allotment, so that one is signed already. */
+export const allotmentToken = nodeJws(
+  pairs.jws,
+  { alg: 'EdDSA', typ: ALLOTMENT_TYP, kid: kids.jws },
+  allotment,
+)
 
 /** What a verifier is told; every check that can be left out is left out. */
 export interface Trust {
@@ -76,6 +98,20 @@ export const signedObjects: SignedObject[] = [
     form: KEY_SET_TYP,
     use: 'root',
     verify: (token) => followKeySet(token, { issuer: ISSUER, roots: [rootKey], current: null }),
+  },
+  {
+    name: 'allotment',
+    payload: allotment,
+    form: ALLOTMENT_TYP,
+    use: 'jws',
+    verify: (token, trusted) => verifyAllotment(token, { ...common, ...trusted, age: 'any' }),
+  },
+  {
+    name: 'relay lease',
+    payload: relayLeaseClaims(allotmentToken),
+    form: RELAY_LEASE_TYP,
+    use: 'relay',
+    verify: (token, trusted) => verifyRelayLease(token, { ...common, ...trusted, age: 'any' }),
   },
   {
     name: 'entitlement token',
