@@ -5,7 +5,7 @@ import type {
   TelemetrySeries,
 } from '../../contract/admin-telemetry.schema.ts'
 import type { MetricKind } from '../../contract/catalog.ts'
-import type { TelemetryDimension } from '../../contract/telemetry.ts'
+import type { TelemetryGroup } from '../../contract/telemetry.ts'
 import { publicId } from '../../platform/ids.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import { type Cell, csvOf } from '../table-answer.ts'
@@ -21,14 +21,14 @@ export function presentTelemetry({ query, kind, from, to, completeUntil, rows }:
     from: rfc3339(from),
     to: rfc3339(to),
     complete_until: rfc3339(completeUntil),
-    rows: rows.map((row) => presentRow(row, kind)),
+    rows: rows.map((row) => presentRow(row, kind, query.group_by)),
   }
 }
 
-function presentRow(row: SumsRow, kind: MetricKind): TelemetryRow {
+function presentRow(row: SumsRow, kind: MetricKind, groupBy: TelemetryGroup | undefined): TelemetryRow {
   return {
     bucket: rfc3339(row.bucket),
-    group: groupName(row.dimension, row.value),
+    group: groupName(groupBy, row.value),
     ...numbersOf(kind, row.samples, row.increase, row.gaugeSum, row.gaugeMax, row.instances),
     verified: numbersOf(
       kind,
@@ -41,9 +41,9 @@ function presentRow(row: SumsRow, kind: MetricKind): TelemetryRow {
   }
 }
 
-function groupName(dimension: TelemetryDimension, value: string): string | null {
+function groupName(groupBy: TelemetryGroup | undefined, value: string): string | null {
   if (value === '') return null
-  return dimension === 'license' ? publicId('lic', value) : value
+  return groupBy === 'license' ? publicId('lic', value) : value
 }
 
 function numbersOf(

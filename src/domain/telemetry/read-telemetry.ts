@@ -1,8 +1,9 @@
 // Reads one metric's history for an admin, from the sums alone: the reports themselves are never looked at.
-import { and, eq, gte, lt, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, gte, lt, sql } from 'drizzle-orm'
 import type { TelemetryQuery } from '../../contract/admin-telemetry.schema.ts'
 import type { MetricKind } from '../../contract/catalog.ts'
 import { MOST_DAYS, type TelemetryBucket } from '../../contract/telemetry.ts'
+import { partitionDay } from '../../db/partitions.ts'
 import { telemetrySums } from '../../db/schema/index.ts'
 import {
   addSeconds,
@@ -15,7 +16,16 @@ import {
 import { type ProductRow, productByCode } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 
-export type SumsRow = typeof telemetrySums.$inferSelect
+const {
+  productId: _product,
+  metric: _metric,
+  grain: _grain,
+  dimension: _dimension,
+  ...columns
+} = getTableColumns(telemetrySums)
+
+/** What is the same in every row of a series is not read again with each. */
+export type SumsRow = Omit<typeof telemetrySums.$inferSelect, 'productId' | 'metric' | 'grain' | 'dimension'>
 
 export interface Telemetry {
   query: TelemetryQuery
@@ -43,7 +53,7 @@ export async function readTelemetry(ctx: Ctx, query: TelemetryQuery): Promise<Te
   const { from, to } = rangeOf(query, ctx.clock.now())
   const completeUntil = await oldestUncounted(ctx)
   const rows = await ctx.db
-    .select()
+    .select(columns)
     .from(telemetrySums)
     .where(
       and(
@@ -61,11 +71,15 @@ export async function readTelemetry(ctx: Ctx, query: TelemetryQuery): Promise<Te
   return { query, kind, from, to, completeUntil, rows }
 }
 
-/** When the oldest report came that no sum holds yet; now where there is none. Ids rise with the time. */
+/**
+ * When the oldest report came that no sum holds yet; now where there is none. Ids rise with the time. The day is a
+ * parameter so that the statement, which has a partition a day to plan for, is prepared.
+ */
 async function oldestUncounted(ctx: Ctx): Promise<Date> {
   const [oldest] = await ctx.db.execute<{ at: string }>(sql`
     select to_char(received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at
-    from reports where not summed order by received_on, id limit 1`)
+    from reports where not summed and received_on <= ${partitionDay(addSeconds(ctx.clock.now(), DAY_SECONDS))}::date
+    order by received_on, id limit 1`)
   return oldest ? parseRfc3339(oldest.at) : ctx.clock.now()
 }
 
