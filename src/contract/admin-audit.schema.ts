@@ -18,7 +18,7 @@ export const auditEntry = z
     at: z.string(),
     actor_kind: z
       .string()
-      .meta({ description: '`admin`, or `system` for a command on the server or a job.' }),
+      .meta({ description: '`admin`, `relay`, or `system` for a command on the server or a job.' }),
     actor: z.string(),
     action: z.string(),
     subject: z.string(),

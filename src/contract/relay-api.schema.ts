@@ -26,15 +26,15 @@ const product = z.string().min(1).max(64).meta({ example: 'keldris' })
 const licenseId = z.string().max(64).meta({ example: 'lic_019b76daa80070008000000000000005' })
 
 export const relayJwk = z
-  .object({
+  .looseObject({
     kty: z.literal('OKP'),
     crv: z.literal('Ed25519'),
     x: z
       .string()
       .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)
       .meta({ example: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }),
-    d: z.never().optional().meta({ description: 'Never send the private half.' }),
   })
+  .refine((jwk) => !('d' in jwk), { error: 'the private half must not be sent' })
   .meta({ id: 'RelayPublicKey' })
 
 export const enrolRequest = z

@@ -54,6 +54,7 @@ export interface Services {
 export type Actor =
   | { kind: 'anonymous'; id: '-' }
   | { kind: 'admin'; id: string; role: Role }
+  | { kind: 'relay'; id: string }
   /** A command on the server's own machine, or a job. */
   | { kind: 'system'; id: string }
 

@@ -73,5 +73,6 @@ export const requireBearer =
 const UNKNOWN: Partial<Record<Bearer['kind'], ErrorCode>> = {
   api_key: 'api_key_unknown',
   instance_token: 'instance_token_unknown',
+  relay_key: 'relay_key_unknown',
   jwt: 'license_jwt_invalid',
 }

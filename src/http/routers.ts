@@ -10,6 +10,8 @@ import { mountInstanceAdminRoutes } from '../domain/instances/admin-routes.ts'
 import { mountInstanceRoutes } from '../domain/instances/routes.ts'
 import { mountLicenseRoutes } from '../domain/licenses/routes.ts'
 import { mountOfflineRoutes } from '../domain/offline/routes.ts'
+import { mountRelayAdminRoutes } from '../domain/relays/admin-routes.ts'
+import { mountRelayRoutes } from '../domain/relays/routes.ts'
 import type { Router } from '../domain/routing.ts'
 import { mountSigningAdminRoutes } from '../domain/signing/admin-routes.ts'
 import { mountSigningRoutes } from '../domain/signing/routes.ts'
@@ -25,6 +27,7 @@ export function mountPublicApi(app: Router): void {
   mountInstanceRoutes(app)
   mountActivationRoutes(app)
   mountTelemetryRoutes(app)
+  mountRelayRoutes(app)
   mountTrialRoutes(app)
 }
 
@@ -34,6 +37,7 @@ export function mountAdminApi(app: Router): void {
   mountLicenseRoutes(app)
   mountOfflineRoutes(app)
   mountInstanceAdminRoutes(app)
+  mountRelayAdminRoutes(app)
   mountTelemetryAdminRoutes(app)
   mountStatsRoutes(app)
   mountAnomalyRoutes(app)

@@ -1,7 +1,7 @@
 // Who is behind a relay key. Every request asks the database: a revoked key is dead at once, on every process.
 import { eq } from 'drizzle-orm'
 import type { Executor } from '../../db/client.ts'
-import { relays } from '../../db/schema/index.ts'
+import { licenses, products, relays } from '../../db/schema/index.ts'
 import { wellFormed } from '../../platform/credentials.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import { type Ctx, Refusal } from '../context.ts'
@@ -30,6 +30,17 @@ export async function findRelay(
     })
   }
   return { ...row, keyHash }
+}
+
+/** Codes of the products that the customer has licenses of, sorted. */
+export async function productsOfCustomer(db: Executor, customerId: string): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ code: products.code })
+    .from(licenses)
+    .innerJoin(products, eq(products.id, licenses.productId))
+    .where(eq(licenses.customerId, customerId))
+    .orderBy(products.code)
+  return rows.map((row) => row.code)
 }
 
 export const unknownRelayKey = () =>

@@ -1,11 +1,11 @@
 // Who opens a socket of the live channel: proven as for a telemetry batch, or by a relay key. Writes nothing.
 import { and, eq, gt } from 'drizzle-orm'
-import { activations, licenses, products } from '../../db/schema/index.ts'
+import { activations } from '../../db/schema/index.ts'
 import { instanceKey } from '../../platform/ids.ts'
 import { fromUnixSeconds } from '../../platform/time.ts'
 import type { Ctx } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
-import { findRelay } from '../relays/find-relay.ts'
+import { findRelay, productsOfCustomer } from '../relays/find-relay.ts'
 import type { Bearer } from '../routing.ts'
 import { reporterOf } from '../telemetry/reporter-of.ts'
 import { presentedJwt } from '../tokens/verify-license-jwt.ts'
@@ -20,7 +20,7 @@ export async function authenticatePeer(ctx: Ctx, bearer: Bearer): Promise<Peer> 
       relayId: id,
       keyHash,
       customerId,
-      products: await productsOfCustomer(ctx, customerId),
+      products: new Set(await productsOfCustomer(ctx.db, customerId)),
     }
   }
   const { reporter, proof } = await reporterOf(ctx, bearer)
@@ -57,13 +57,4 @@ async function licensesHeld(ctx: Ctx, key: string): Promise<Set<string>> {
     .from(activations)
     .where(and(eq(activations.instanceKey, key), gt(activations.leaseEndsAt, ctx.clock.now())))
   return new Set(rows.map((row) => row.licenseId))
-}
-
-async function productsOfCustomer(ctx: Ctx, customerId: string): Promise<Set<string>> {
-  const rows = await ctx.db
-    .selectDistinct({ code: products.code })
-    .from(licenses)
-    .innerJoin(products, eq(products.id, licenses.productId))
-    .where(eq(licenses.customerId, customerId))
-  return new Set(rows.map((row) => row.code))
 }

@@ -54,6 +54,8 @@ export function concerns(event: EventRow, peer: Peer): boolean {
     if (event.product === null) return false
     return peer.kind === 'relay' ? peer.products.has(event.product) : peer.product === event.product
   }
+  // A relay's own share, which is nobody else's business.
+  if (event.type === 'relay.changed') return peer.kind === 'relay' && mayEnd(event, peer)
   if (peer.kind === 'relay') return event.customers.includes(peer.customerId)
   if (event.type === 'license.changed') return event.licenseId !== null && peer.licenses.has(event.licenseId)
   return event.instanceKey !== null && event.instanceKey === peer.instanceKey
@@ -71,6 +73,10 @@ export function hintOf({ number, type, product, licenseId, instanceKey }: EventR
       return licenseId === null
         ? { type: 'action.changed', event: number, instance }
         : { type: 'license.changed', event: number, license_id: publicId('lic', licenseId), instance }
+    case 'relay.changed':
+      return licenseId === null
+        ? null
+        : { type: 'license.changed', event: number, license_id: publicId('lic', licenseId) }
     case 'action.changed':
       return instance === null ? null : { type, event: number, instance }
     case 'keys.changed':

@@ -1,0 +1,21 @@
+// What relays ask of the server, over HTTP.
+import { createRoute } from '@hono/zod-openapi'
+import { enrolRelayRoute, relayLicensesRoute } from '../../contract/relay-api.routes.ts'
+import { linkNext } from '../paging.ts'
+import { type Router, requireBearer, requiredBearer } from '../routing.ts'
+import { enrolRelay } from './enrol-relay.ts'
+import { listRelayLicenses } from './list-relay-licenses.ts'
+
+const WANTED = 'a relay key'
+
+export function mountRelayRoutes(app: Router): void {
+  const middleware = requireBearer(['relay_key'], WANTED)
+  app.openapi(createRoute(enrolRelayRoute), async (c) => {
+    return c.json(await enrolRelay(c.get('ctx'), c.req.valid('json')), 200)
+  })
+  app.openapi(createRoute({ ...relayLicensesRoute, middleware }), async (c) => {
+    const page = await listRelayLicenses(c.get('ctx'), requiredBearer(c, WANTED), c.req.valid('query'))
+    linkNext(c, page)
+    return c.json(page.items, 200)
+  })
+}
