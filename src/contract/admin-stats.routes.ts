@@ -9,6 +9,7 @@ export const readStatsRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/stats',
+  operationId: 'readStats',
   'x-role': 'auditor',
   summary:
     'The fleet by version, tier, os, age and license; licenses by state and by time left. Role: auditor.',

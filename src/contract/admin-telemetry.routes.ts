@@ -16,6 +16,7 @@ export const readTelemetryRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/telemetry',
+  operationId: 'readTelemetry',
   'x-role': 'auditor',
   summary: 'A metric over time, by hour or day, for all or by version, tier or license. Role: auditor.',
   request: { query: telemetryQuery },

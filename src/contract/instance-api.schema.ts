@@ -193,6 +193,10 @@ export const seatAnswer = z
     instance_token: z.string().optional(),
     directive: z.string().optional(),
     config: instanceConfig.optional().meta({ description: 'Never with a denial.' }),
+    limit: z.int().optional().meta({ description: 'With limit_reached: how many are allowed.' }),
+    current: z.int().optional().meta({ description: 'With limit_reached: how many there are.' }),
+    expired_at: z.string().optional().meta({ description: 'With expired: when it ended.' }),
+    grace_days: z.int().optional().meta({ description: 'With expired: the grace that has run out too.' }),
   })
   .meta({ id: 'SeatAnswer' })
 

@@ -140,6 +140,12 @@ export interface SeatAnswer {
   directive?: string
   /** Never with a denial. */
   config?: InstanceConfig
+  /** With `limit_reached`. */
+  limit?: number
+  current?: number
+  /** With `expired`, RFC 3339. */
+  expired_at?: string
+  grace_days?: number
 }
 
 export interface DeactivateAnswer {

@@ -65,6 +65,7 @@ const optionalBearer = [{}, { bearer: [] as string[] }]
 export const exchangeRoute = {
   method: 'post',
   path: '/api/v1/licenses/token',
+  operationId: 'exchange',
   tags: instances,
   summary: 'Exchange an API key for a license JWT; claims a seat.',
   security: bearer,
@@ -75,6 +76,7 @@ export const exchangeRoute = {
 export const refreshRoute = {
   method: 'post',
   path: '/api/v1/licenses/refresh',
+  operationId: 'refresh',
   tags: instances,
   summary: 'Exchange a license JWT for the next one; reports version, uptime and telemetry.',
   security: bearer,
@@ -85,6 +87,7 @@ export const refreshRoute = {
 export const registerRoute = {
   method: 'post',
   path: '/api/v1/instances/register',
+  operationId: 'register',
   tags: instances,
   summary: 'Make an instance known, or update what is known of it.',
   security: optionalBearer,
@@ -95,6 +98,7 @@ export const registerRoute = {
 export const heartbeatRoute = {
   method: 'post',
   path: '/api/v1/instances/heartbeat',
+  operationId: 'heartbeat',
   tags: instances,
   summary: 'Report facts and metrics; carries the action.',
   security: optionalBearer,
@@ -105,6 +109,7 @@ export const heartbeatRoute = {
 export const activateRoute = {
   method: 'post',
   path: '/api/v1/licenses/activate',
+  operationId: 'activate',
   tags: instances,
   summary: 'Take a seat of a license. A denial is an answer: 200 with a status and a reason.',
   security: optionalBearer,
@@ -115,6 +120,7 @@ export const activateRoute = {
 export const validateRoute = {
   method: 'post',
   path: '/api/v1/licenses/validate',
+  operationId: 'validate',
   tags: instances,
   summary: 'Ask whether a license still holds for this instance.',
   security: optionalBearer,
@@ -125,6 +131,7 @@ export const validateRoute = {
 export const deactivateRoute = {
   method: 'post',
   path: '/api/v1/licenses/deactivate',
+  operationId: 'deactivate',
   tags: instances,
   summary: 'Give a seat back. Repeating it changes nothing.',
   security: optionalBearer,
@@ -135,12 +142,15 @@ export const deactivateRoute = {
 export const telemetryRoute = {
   method: 'post',
   path: '/api/v1/telemetry',
+  operationId: 'telemetry',
   tags: instances,
   summary: 'A batch of 1 to 500 reports, each counted once by (instance, boot_id, seq).',
   security: bearer,
   request: { body: body(telemetryRequest) },
   responses: { 200: json(telemetryAnswer, 'What became of each report.'), default: refusal },
 } as const
+
+const unchanged = { description: 'As the `If-None-Match` of the request has it.' } as const
 
 const jwk = z.object({
   kty: z.literal('OKP'),
@@ -154,6 +164,7 @@ const jwk = z.object({
 export const jwksRoute = {
   method: 'get',
   path: '/.well-known/jwks.json',
+  operationId: 'jwks',
   tags: keys,
   summary: 'Public keys of license JWTs and directives as a JWK set (RFC 7517).',
   responses: {
@@ -161,6 +172,7 @@ export const jwksRoute = {
       description: 'The JWK set.',
       content: { 'application/jwk-set+json': { schema: z.object({ keys: z.array(jwk) }) } },
     },
+    304: unchanged,
     default: refusal,
   },
 } as const
@@ -168,6 +180,7 @@ export const jwksRoute = {
 export const keySetRoute = {
   method: 'get',
   path: '/.well-known/leasehold-keys',
+  operationId: 'keySet',
   tags: keys,
   summary: 'The root-signed, numbered key set (T4) as a compact JWS.',
   responses: {
@@ -175,6 +188,7 @@ export const keySetRoute = {
       description: 'The key set.',
       content: { 'application/jwt': { schema: z.string() } },
     },
+    304: unchanged,
     default: refusal,
   },
 } as const
@@ -182,6 +196,7 @@ export const keySetRoute = {
 export const signingKeyRoute = {
   method: 'get',
   path: '/api/v1/signing-key',
+  operationId: 'signingKey',
   tags: keys,
   summary: 'The raw public key that signs license keys, envelopes and entitlement tokens.',
   request: { query: z.object({ product: z.string().max(64).optional() }) },

@@ -20,14 +20,16 @@ export const livenessRoute = {
   ...common,
   method: 'get',
   path: '/healthz',
+  operationId: 'liveness',
   summary: 'Whether the process lives.',
-  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It lives.') },
+  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It lives.'), default: refusal },
 } as const
 
 export const readinessRoute = {
   ...common,
   method: 'get',
   path: '/readyz',
+  operationId: 'readiness',
   summary: 'Whether this process may be sent requests.',
   responses: {
     200: json(readiness, 'Ready.'),
@@ -35,6 +37,7 @@ export const readinessRoute = {
       ...json(readiness, 'Not ready; `checks` say why.'),
       headers: z.object({ 'Retry-After': z.string().meta({ description: 'Seconds.' }) }),
     },
+    default: refusal,
   },
 } as const
 
@@ -42,12 +45,14 @@ export const metricsRoute = {
   ...common,
   method: 'get',
   path: '/metrics',
+  operationId: 'metrics',
   summary: 'Metrics for Prometheus.',
   responses: {
     200: {
       description: 'The text format of Prometheus.',
       content: { 'text/plain': { schema: z.string() } },
     },
+    default: refusal,
   },
 } as const
 
@@ -55,6 +60,7 @@ export const syncRoute = {
   ...common,
   method: 'get',
   path: SYNC_PATH,
+  operationId: 'sync',
   summary:
     'The live channel (WebSocket): licenses, actions and keys that change, as they do. Hints, no rights.',
   security: channelSecurity,
@@ -68,6 +74,7 @@ export const documentRoute = {
   ...common,
   method: 'get',
   path: '/openapi.json',
+  operationId: 'document',
   summary: 'This document (OpenAPI 3.1).',
-  responses: { 200: json(z.looseObject({ openapi: z.string() }), 'The document.') },
+  responses: { 200: json(z.looseObject({ openapi: z.string() }), 'The document.'), default: refusal },
 } as const

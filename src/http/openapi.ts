@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import { documentRoute } from '../contract/server.routes.ts'
 import type { Router } from '../domain/routing.ts'
+import { describeAll, registerShared } from './describe.ts'
 
 const ABOUT = {
   openapi: '3.1.0',
@@ -14,6 +15,8 @@ const ABOUT = {
     license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
   },
   servers: [{ url: '/' }],
+  // Where an operation names none, none is asked for.
+  security: [],
   tags: [
     { name: 'Instances', description: 'What running copies of a product call.' },
     { name: 'Keys', description: 'Public keys.' },
@@ -28,11 +31,12 @@ export function mountDocument(app: Router): void {
     scheme: 'bearer',
     description: 'API key (sk-), instance token (lit_), relay key (lrk_), admin key (lak_) or license JWT.',
   })
+  registerShared(app)
   let document: string | undefined
   // Described without app.openapi, whose answers are made anew each time.
   app.openAPIRegistry.registerPath(createRoute(documentRoute))
   app.get(documentRoute.path, (c) => {
-    document ??= JSON.stringify(app.getOpenAPI31Document(ABOUT))
+    document ??= JSON.stringify(describeAll(app.getOpenAPI31Document(ABOUT)))
     return c.body(document, 200, {
       'Content-Type': 'application/json',
       'Cache-Control': 'public, max-age=300',

@@ -17,6 +17,7 @@ import { noMetrics } from '../../src/platform/metrics.ts'
 import { randomBytes } from '../../src/platform/random.ts'
 import { openSync } from '../../src/server/sync/sync-server.ts'
 import { cloneDatabase } from './database.ts'
+import { undocumented } from './documented.ts'
 import { failureLog } from './failure-log.ts'
 import { virtualClock } from './virtual-clock.ts'
 
@@ -150,7 +151,7 @@ async function openTestServices(
   }
 }
 
-/** Sends JSON when there is a body, and reads JSON when the answer says it is some. */
+/** Sends JSON when there is a body, reads JSON when the answer says it is some, and fails on an undocumented answer. */
 export function caller(url: string): Call {
   return async (method, path, { bearer, body, headers } = {}) => {
     const response = await fetch(`${url}${path}`, {
@@ -165,11 +166,12 @@ export function caller(url: string): Call {
     })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
-    return {
-      status: response.status,
-      headers: response.headers,
-      text,
-      body: isJson && text !== '' ? JSON.parse(text) : undefined,
+    const read = isJson && text !== '' ? JSON.parse(text) : undefined
+    if (method !== 'HEAD') {
+      const contentType = response.headers.get('Content-Type') ?? ''
+      const fault = undocumented(method, path, { status: response.status, contentType, body: read ?? text })
+      if (fault !== null) throw new Error(fault)
     }
+    return { status: response.status, headers: response.headers, text, body: read }
   }
 }

@@ -194,14 +194,25 @@ describe('the import graph', () => {
     expect(found).toEqual([])
   })
 
+  const routes = files
+    .filter((name) => name.endsWith('routes.ts') && part(name) === 'contract')
+    .flatMap((file) =>
+      readFileSync(join(SRC, file), 'utf8')
+        .split(/^export const /m)
+        .slice(1),
+    )
+    .filter((declared) => /^ {2}path: /m.test(declared))
+
+  test('every route is called in the document as it is in the contract', () => {
+    const unlike = routes
+      .map((route) => ({ route, name: route.split(' ', 1)[0]?.replace(/Route$/, '') ?? '' }))
+      .filter(({ route, name }) => !route.includes(`\n  operationId: '${name}',\n`))
+      .map(({ name }) => `${name}Route needs operationId: '${name}' after its path`)
+    expect(unlike).toEqual([])
+  })
+
   test('every route of the admin API declares its role', () => {
-    const lacking = files
-      .filter((name) => name.endsWith('routes.ts') && part(name) === 'contract')
-      .flatMap((file) =>
-        readFileSync(join(SRC, file), 'utf8')
-          .split(/^export const /m)
-          .slice(1),
-      )
+    const lacking = routes
       .filter((route) => route.includes("path: '/api/v1/admin/") && !/^ {2}'x-role': '/m.test(route))
       .map((route) => `${route.split(' ', 1)[0]} needs 'x-role' after its path`)
     expect(lacking).toEqual([])
