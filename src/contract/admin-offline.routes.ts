@@ -15,6 +15,7 @@ export const issueEnvelopeRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/licenses/{id}/envelope',
+  operationId: 'issueEnvelope',
   'x-role': 'operator',
   summary:
     'Sign an envelope, a license that works without a network; it cannot be called back. Role: operator.',
@@ -26,6 +27,7 @@ export const listEnvelopesRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/licenses/{id}/envelope',
+  operationId: 'listEnvelopes',
   'x-role': 'auditor',
   summary: 'The envelopes that were signed under a license, newest first. Role: auditor.',
   request: { params: licensePath, query: issuedOfflineQuery },
@@ -36,6 +38,7 @@ export const getEnvelopeRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/licenses/{id}/envelope/{envelope}',
+  operationId: 'getEnvelope',
   'x-role': 'auditor',
   summary: 'What was said of one envelope when it was signed. Role: auditor.',
   request: { params: envelopePath },

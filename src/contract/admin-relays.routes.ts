@@ -19,6 +19,7 @@ export const createRelayRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/relays',
+  operationId: 'createRelay',
   'x-role': 'owner',
   summary: 'Create a relay of a customer; the answer alone shows its enrolment code. Role: owner.',
   request: { body: body(newRelay) },
@@ -29,6 +30,7 @@ export const listRelaysRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/relays',
+  operationId: 'listRelays',
   'x-role': 'auditor',
   summary: "Relays, newest first, all or a customer's. Role: auditor.",
   request: { query: relayQuery },
@@ -39,6 +41,7 @@ export const getRelayRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/relays/{id}',
+  operationId: 'getRelay',
   'x-role': 'auditor',
   summary: 'One relay. Role: auditor.',
   request: { params: relayPath },
@@ -49,6 +52,7 @@ export const changeRelayRoute = {
   ...common,
   method: 'patch',
   path: '/api/v1/admin/relays/{id}',
+  operationId: 'changeRelay',
   'x-role': 'owner',
   summary: 'Rename a relay. Role: owner.',
   request: { params: relayPath, body: body(relayChange) },
@@ -59,6 +63,7 @@ export const issueEnrolmentCodeRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/relays/{id}/enrolment-code',
+  operationId: 'issueEnrolmentCode',
   'x-role': 'owner',
   summary:
     'A new enrolment code; the one before is dead. Enrolled again, a relay has a new key, and what was allotted ' +
@@ -71,6 +76,7 @@ export const revokeRelayRoute = {
   ...common,
   method: 'post',
   path: '/api/v1/admin/relays/{id}/revoke',
+  operationId: 'revokeRelay',
   'x-role': 'owner',
   summary:
     'End a relay for good: its key is dead at once, everywhere. Seats allotted to it count until their end. ' +
@@ -83,6 +89,7 @@ export const shareSeatsRoute = {
   ...common,
   method: 'put',
   path: '/api/v1/admin/relays/{id}/allotments/{license_id}',
+  operationId: 'shareSeats',
   'x-role': 'owner',
   summary: 'How many seats of a license the relay may give out by itself. Role: owner.',
   request: { params: relayLicensePath, body: body(relayShare) },
@@ -93,6 +100,7 @@ export const unshareSeatsRoute = {
   ...common,
   method: 'delete',
   path: '/api/v1/admin/relays/{id}/allotments/{license_id}',
+  operationId: 'unshareSeats',
   'x-role': 'owner',
   summary: 'The relay gets no more seats of a license; what it has counts until its end. Role: owner.',
   request: { params: relayLicensePath, query: shareQuery },
