@@ -24,6 +24,7 @@ const security = [{ bearer: [] as string[] }]
 export const enrolRelayRoute = {
   method: 'post',
   path: RELAY_ENROL_PATH,
+  operationId: 'enrolRelay',
   tags,
   summary: 'Enrol a relay with its one-time code; the answer alone shows its key.',
   request: { body: body(enrolRequest) },
@@ -33,6 +34,7 @@ export const enrolRelayRoute = {
 export const relayLicensesRoute = {
   method: 'get',
   path: RELAY_LICENSES_PATH,
+  operationId: 'relayLicenses',
   tags,
   summary: "The licenses of the relay's customer and how they stand, newest first. Unsigned.",
   security,
@@ -43,6 +45,7 @@ export const relayLicensesRoute = {
 export const allotmentRoute = {
   method: 'post',
   path: RELAY_ALLOTMENTS_PATH,
+  operationId: 'allotment',
   tags,
   summary:
     'Get, renew, change, acknowledge or give back the seats of a license that this relay may give out.',
@@ -54,6 +57,7 @@ export const allotmentRoute = {
 export const relayLeasesRoute = {
   method: 'post',
   path: RELAY_LEASES_PATH,
+  operationId: 'relayLeases',
   tags,
   summary: 'Tell of leases that were given out, renewed or given back. Repeating it changes nothing.',
   security,
