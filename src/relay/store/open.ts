@@ -1,0 +1,112 @@
+// The relay's file on disk: opened, made, and set aside when it is torn. Owns the tables, and nothing that is in them.
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Logger } from '../../platform/logger.ts'
+import { StartError } from '../../platform/start-error.ts'
+
+const FILE = 'relay.sqlite'
+const FORMAT = 1
+
+/** Times are unix milliseconds. What is signed is kept as it came; nothing here is trusted before it is verified. */
+const TABLES = `
+  create table grants (
+    product text not null, instance_id text not null, license_id text not null,
+    jwt text not null, issued_at integer not null, expires_at integer not null, synced_at integer not null,
+    answer text, entitlement text, failed_at integer,
+    primary key (product, instance_id, license_id)
+  ) strict;
+  create table proofs (
+    hmac text not null, kind text not null, product text not null, instance_id text not null,
+    license_id text not null, used_at integer not null,
+    primary key (hmac, product, instance_id, license_id)
+  ) strict;
+  create table instances (
+    product text not null, instance_id text not null, action text not null, config text,
+    synced_at integer not null, seen_at integer not null,
+    primary key (product, instance_id)
+  ) strict;
+  create table rejections (
+    product text not null, instance_id text not null, license_id text not null,
+    status text not null, action text not null, issued_at integer not null,
+    primary key (product, instance_id, license_id)
+  ) strict;
+  create table reports (
+    id integer primary key autoincrement, kind text not null, product text not null, instance_id text not null,
+    boot_id text, seq integer, observed_at integer not null, bytes integer not null, body text not null
+  ) strict;
+  create index reports_by_kind on reports (kind, id);
+  create table leases (
+    license_id text not null, instance_id text not null, product text not null, allotment text not null,
+    issued_at integer not null, expires_at integer not null,
+    primary key (license_id, instance_id)
+  ) strict;
+  create table documents (name text primary key, content text not null, changed_at integer not null) strict;
+`
+
+/**
+ * Opens the file in `folder` (made with mode 0700), files 0600. A torn or foreign one is set aside and made anew: the
+ * vendor has everything that was in it but reports that were not delivered yet.
+ * @throws StartError when the folder cannot be written or others may read it.
+ */
+export function openDatabase(folder: string, log: Logger): DatabaseSync {
+  makeFolder(folder)
+  const path = join(folder, FILE)
+  try {
+    return attempt(path)
+  } catch (error) {
+    if (!existsSync(path)) throw unwritable(path, error)
+    const aside = `${path}.torn-${Math.trunc(statSync(path).mtimeMs)}`
+    log.error({ err: error, kept_as: aside }, 'the cache cannot be read: it is set aside and made anew')
+    try {
+      renameSync(path, aside)
+      for (const tail of ['-wal', '-shm']) rmSync(path + tail, { force: true })
+      return attempt(path)
+    } catch (again) {
+      throw unwritable(path, again)
+    }
+  }
+}
+
+function attempt(path: string): DatabaseSync {
+  const before = process.umask(0o077)
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: 5000 })
+    // FULL: a report that was acknowledged has survived a power cut.
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+    const format = Number(database.prepare('pragma user_version').get()?.user_version)
+    const check = database.prepare('pragma quick_check(1)').get()?.quick_check
+    if (check !== 'ok') throw new Error(`quick_check: ${String(check)}`)
+    if (format === 0) database.exec(`begin; ${TABLES} pragma user_version = ${FORMAT}; commit`)
+    else if (format !== FORMAT) throw new Error(`format ${format} is not ${FORMAT}`)
+    chmodSync(path, 0o600)
+    return database
+  } catch (error) {
+    database?.close()
+    throw error
+  } finally {
+    process.umask(before)
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unwritable(folder, error)
+  }
+  const { mode, uid } = statSync(folder)
+  if (uid === process.getuid?.() && (mode & 0o077) === 0) return
+  throw new StartError(
+    `Others may look into the relay's folder ${folder}, where its key lies.`,
+    `Make it this user's own: chown and chmod 700 ${folder}.`,
+  )
+}
+
+const unwritable = (path: string, error: unknown) =>
+  new StartError(
+    `${path} cannot be opened (${error instanceof Error ? error.message : 'unknown reason'}).`,
+    'Give the relay a folder that it may write to, with some space on its disk: LEASEHOLD_RELAY_DIR.',
+    { cause: error },
+  )
