@@ -4,6 +4,9 @@ import type { Host } from '../host/port.ts'
 /** Bytes of a body after decompression. */
 export const MAX_BODY = 256 * 1024
 
+/** All that a request needs of a platform. */
+export type HttpHost = Pick<Host, 'fetch' | 'timers'>
+
 export interface HttpRequest {
   method: 'GET' | 'POST'
   url: string
@@ -19,7 +22,11 @@ export type HttpResult =
   | { ok: false; why: string }
 
 /** Sends it. `stop` ends it early. */
-export async function sendHttp(host: Host, request: HttpRequest, stop?: AbortSignal): Promise<HttpResult> {
+export async function sendHttp(
+  host: HttpHost,
+  request: HttpRequest,
+  stop?: AbortSignal,
+): Promise<HttpResult> {
   const abort = new AbortController()
   let why = 'stopped'
   const end = (reason: string) => {
@@ -43,7 +50,7 @@ export async function sendHttp(host: Host, request: HttpRequest, stop?: AbortSig
   }
 }
 
-async function exchange(host: Host, request: HttpRequest, signal: AbortSignal): Promise<HttpResult> {
+async function exchange(host: HttpHost, request: HttpRequest, signal: AbortSignal): Promise<HttpResult> {
   try {
     const response = await host.fetch(request.url, {
       method: request.method,

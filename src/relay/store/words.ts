@@ -1,0 +1,64 @@
+// The vendor's signed words that the relay remembers: rejections (T3), the key set, and other documents by name.
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  type Action,
+  type DirectiveClaims,
+  type DirectiveStatus,
+  TAKING_STATUSES,
+} from '../../contract/claims.ts'
+
+export interface Rejection {
+  status: DirectiveStatus
+  action: Action
+  /** Unix seconds of the directive. */
+  issuedAt: number
+}
+
+/** A word about the instance itself, whatever the license, is kept under the empty license. */
+const ANY_LICENSE = ''
+
+export type WordStore = ReturnType<typeof wordStore>
+
+export function wordStore(database: DatabaseSync) {
+  const put = database.prepare(`
+    insert into rejections (product, instance_id, license_id, status, action, issued_at) values (?, ?, ?, ?, ?, ?)
+    on conflict do update set status = excluded.status, action = excluded.action, issued_at = excluded.issued_at
+      where excluded.issued_at >= issued_at`)
+  const find = database.prepare(
+    'select status, action, issued_at from rejections where product = ? and instance_id = ? and license_id = ?',
+  )
+  const document = database.prepare('select content from documents where name = ?')
+  const write = database.prepare(`
+    insert into documents (name, content, changed_at) values (?, ?, ?)
+    on conflict do update set content = excluded.content, changed_at = excluded.changed_at`)
+
+  const rejection = (product: string, instanceId: string, licenseId: string): Rejection | null => {
+    const row = find.get(product, instanceId, licenseId) as
+      | { status: DirectiveStatus; action: Action; issued_at: number }
+      | undefined
+    return row ? { status: row.status, action: row.action, issuedAt: row.issued_at } : null
+  }
+
+  return {
+    /** Keeps what a verified directive says, which replaces what an older one said (T3). */
+    hear(d: DirectiveClaims): void {
+      put.run(d.aud, d.sub, ANY_LICENSE, d.status, d.action, d.iat)
+      if (d.license_id !== null) put.run(d.aud, d.sub, d.license_id, d.status, d.action, d.iat)
+    },
+    /** The last word about the instance's action. */
+    ofInstance: (product: string, instanceId: string) => rejection(product, instanceId, ANY_LICENSE),
+    /** Whether a grant that was issued then is dead: a newer word took its license away. `issuedAt`: unix seconds. */
+    isDead(grant: { product: string; instanceId: string; licenseId: string; issuedAt: number }): boolean {
+      const word = rejection(grant.product, grant.instanceId, grant.licenseId)
+      return word !== null && word.issuedAt >= grant.issuedAt && takes(word.status)
+    },
+    document(name: string): string | null {
+      const row = document.get(name) as { content: string } | undefined
+      return row?.content ?? null
+    },
+    /** `at`: unix milliseconds. */
+    keepDocument: (name: string, content: string, at: number): void => void write.run(name, content, at),
+  }
+}
+
+const takes = (status: DirectiveStatus): boolean => TAKING_STATUSES.some((taking) => taking === status)
