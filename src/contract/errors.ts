@@ -67,6 +67,7 @@ export const ERRORS = {
   database_unavailable: [503, 'Database not available'],
   misconfigured: [503, 'Server not configured'],
   shutting_down: [503, 'Server is stopping'],
+  vendor_unreachable: [503, 'Vendor not reachable'],
   key_set_missing: [503, 'No key set published yet'],
   clock_skew: [503, 'Server clock not trusted'],
 } as const satisfies Record<string, readonly [status: number, title: string]>

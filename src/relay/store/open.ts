@@ -33,7 +33,8 @@ const TABLES = `
   ) strict;
   create table reports (
     id integer primary key autoincrement, kind text not null, product text not null, instance_id text not null,
-    boot_id text, seq integer, observed_at integer not null, bytes integer not null, body text not null
+    boot_id text not null, seq integer not null, observed_at integer not null, bytes integer not null,
+    body text not null, acknowledges integer not null generated always as (body like '%"ack":%') stored
   ) strict;
   create index reports_by_kind on reports (kind, id);
   create table leases (

@@ -1,0 +1,157 @@
+// How an instance's request becomes an answer: the vendor's, word for word, or what the relay holds of it.
+import type { Logger } from '../../platform/logger.ts'
+import type { SeatOffice } from '../seats/office.ts'
+import type { ReportQueue } from '../store/queue.ts'
+import type { Upstream } from '../upstream/client.ts'
+import {
+  type OfflineAnswer,
+  type OfflineContext,
+  offlineHeartbeat,
+  offlineKnown,
+  offlineSeat,
+  offlineToken,
+  provenLicense,
+} from './offline.ts'
+import { remember } from './remember.ts'
+import { heartbeatReport, type OwnNumbering, refreshReport, telemetryReports } from './reports.ts'
+import { type InstanceRequest, instanceIdOf, productOf } from './request.ts'
+
+export type Exchange =
+  | 'exchange'
+  | 'refresh'
+  | 'register'
+  | 'heartbeat'
+  | 'activate'
+  | 'validate'
+  | 'deactivate'
+  | 'telemetry'
+
+/** `text` is JSON. `cache` stands in the header of what was not said by the vendor just now. */
+export interface Answer {
+  status: number
+  text: string
+  cache?: string
+}
+
+export type Refused = { refused: 'killed' | 'away'; why: string }
+
+export interface FrontContext extends OfflineContext {
+  upstream: Upstream
+  queue: ReportQueue
+  own: OwnNumbering
+  seats: SeatOffice
+  /** Whether answers are kept (ENABLE_CACHE). */
+  keeps: boolean
+  counts: { kept: number; missed: number; inGrace: number; forwarded: number }
+  log: Logger
+}
+
+/** Asks the vendor; when it is away, answers from what is kept. */
+export async function answer(
+  context: FrontContext,
+  what: Exchange,
+  request: InstanceRequest,
+): Promise<Answer | Refused> {
+  const { method, path, bearer, text } = request
+  const result = await context.upstream.send({ method, path, bearer, body: text })
+  if (result.kind === 'answer') {
+    context.counts.forwarded += 1
+    if (result.body !== null && context.keeps) {
+      await remember(context, request, result.status, result.body).catch((error: unknown) => {
+        context.log.error({ err: error }, 'an answer of the vendor could not be kept')
+      })
+      if (what === 'deactivate' && result.status < 300) await context.seats.giveBack(request)
+    }
+    return { status: result.status, text: result.text }
+  }
+  const offline = context.keeps ? await answerOffline(context, what, request) : NOTHING
+  return count(context, offline, result.why)
+}
+
+const NOTHING: OfflineAnswer = { kind: 'nothing', why: 'unknown_instance' }
+
+async function answerOffline(
+  context: FrontContext,
+  what: Exchange,
+  request: InstanceRequest,
+): Promise<OfflineAnswer> {
+  switch (what) {
+    case 'exchange':
+      return orSeat(context, request, await offlineToken(context, request))
+    case 'activate':
+      return orSeat(context, request, await offlineSeat(context, request, 'active'))
+    case 'validate':
+      return orSeat(context, request, await offlineSeat(context, request, 'valid'))
+    case 'refresh': {
+      const kept = await offlineToken(context, request)
+      if (kept.kind === 'kept') await queueRefresh(context, request)
+      return kept
+    }
+    case 'heartbeat': {
+      const kept = await offlineHeartbeat(context, request)
+      return kept.kind === 'kept' && !queueHeartbeat(context, request) ? NOTHING : kept
+    }
+    case 'register':
+      return offlineKnown(context, request, 'registered')
+    case 'deactivate':
+      // The vendor's seat ends when the vendor hears of it; a leased one ends here.
+      return (await context.seats.giveBack(request)) ? offlineKnown(context, request, 'deactivated') : NOTHING
+    case 'telemetry':
+      return queueTelemetry(context, request)
+  }
+}
+
+/** An instance without a grant of its own may have a seat of the allotment. */
+async function orSeat(
+  context: FrontContext,
+  request: InstanceRequest,
+  kept: OfflineAnswer,
+): Promise<OfflineAnswer> {
+  return kept.kind === 'nothing' && kept.why !== 'rejected'
+    ? ((await context.seats.lease(request)) ?? kept)
+    : kept
+}
+
+function queueHeartbeat(context: FrontContext, request: InstanceRequest): boolean {
+  const [product, instanceId] = [productOf(request), instanceIdOf(request)]
+  if (product === null || instanceId === null) return false
+  return context.queue.add(heartbeatReport(request, { product, instanceId }, context.own, context.now()))
+}
+
+async function queueRefresh(context: FrontContext, request: InstanceRequest): Promise<void> {
+  const instanceId = instanceIdOf(request)
+  const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
+  if (instanceId === null || !license) return
+  const named = { product: license.product, instanceId }
+  context.queue.add(refreshReport(request, named, context.own, context.now()))
+}
+
+/** A batch is taken from a credential that the relay knows, for instances that it knows. */
+async function queueTelemetry(context: FrontContext, request: InstanceRequest): Promise<OfflineAnswer> {
+  const reports = Array.isArray(request.body.reports)
+    ? (request.body.reports as { instance_id?: unknown }[])
+    : []
+  const first = reports.find((report) => typeof report?.instance_id === 'string')?.instance_id
+  const license = typeof first === 'string' ? await provenLicense(context, request, first) : null
+  if (!license) return NOTHING
+  const { product } = license
+  const known = (instanceId: string) => context.grants.instance(product, instanceId) !== null
+  const batch = telemetryReports(request, product, known, context.now())
+  const kept = batch.reports.filter((report) => context.queue.add(report))
+  if (kept.length < batch.reports.length) return NOTHING
+  return {
+    kind: 'kept',
+    cache: 'hit; age=0',
+    body: { accepted: kept.length, duplicates: 0, rejected: batch.rejected },
+  }
+}
+
+function count(context: FrontContext, offline: OfflineAnswer, why: string): Answer | Refused {
+  if (offline.kind !== 'kept') {
+    context.counts.missed += 1
+    return { refused: offline.kind === 'killed' ? 'killed' : 'away', why }
+  }
+  context.counts.kept += 1
+  if (offline.cache.startsWith('grace')) context.counts.inGrace += 1
+  return { status: 200, text: JSON.stringify(offline.body), cache: offline.cache }
+}

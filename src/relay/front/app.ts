@@ -1,0 +1,103 @@
+// The instance API as the relay serves it: the same paths, bodies bounded, refusals as problems. Owns no decision.
+import type { Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ERRORS, type ErrorCode } from '../../contract/errors.ts'
+import { type Answer, answer, type Exchange, type FrontContext, type Refused } from './answers.ts'
+import type { InstanceRequest } from './request.ts'
+
+const PATHS: Readonly<Record<Exchange, string>> = {
+  exchange: '/api/v1/licenses/token',
+  refresh: '/api/v1/licenses/refresh',
+  register: '/api/v1/instances/register',
+  heartbeat: '/api/v1/instances/heartbeat',
+  activate: '/api/v1/licenses/activate',
+  validate: '/api/v1/licenses/validate',
+  deactivate: '/api/v1/licenses/deactivate',
+  telemetry: '/api/v1/telemetry',
+}
+const ORDINARY_BYTES = 64 * 1024
+const BATCH_BYTES = 1024 * 1024
+const RETRY_AFTER_SECONDS = '30'
+const LONGEST_CREDENTIAL = 65_536
+
+export function mountFront(app: Hono, context: FrontContext): void {
+  for (const [what, path] of Object.entries(PATHS) as [Exchange, string][]) {
+    const maxSize = what === 'telemetry' ? BATCH_BYTES : ORDINARY_BYTES
+    const limit = bodyLimit({
+      maxSize,
+      onError: (c) => problem(c, 'body_too_large', `The body is over ${maxSize} bytes.`),
+    })
+    app.post(path, limit, async (c) => {
+      const request = await requestOf(c)
+      if ('code' in request) return problem(c, request.code, request.detail)
+      return respond(c, await answer(context, what, request))
+    })
+  }
+}
+
+async function requestOf(c: Context): Promise<InstanceRequest | { code: ErrorCode; detail: string }> {
+  const header = c.req.header('Authorization')
+  const bearer = header === undefined ? null : (/^Bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1] ?? '')
+  if (bearer === '' || (bearer?.length ?? 0) > LONGEST_CREDENTIAL) {
+    return { code: 'credential_unknown', detail: 'The Authorization header holds no Bearer credential.' }
+  }
+  const text = await c.req.text()
+  if (!/^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i.test(c.req.header('Content-Type') ?? '')) {
+    return { code: 'unsupported_media_type', detail: 'The body must be JSON.' }
+  }
+  try {
+    const body: unknown = JSON.parse(text)
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
+      return { method: 'POST', path: c.req.path, bearer, text, body: body as Record<string, unknown> }
+    }
+  } catch {
+    // Said below.
+  }
+  return { code: 'invalid_json', detail: 'The body is not a JSON object.' }
+}
+
+function respond(c: Context, given: Answer | Refused): Response {
+  if ('refused' in given) {
+    return given.refused === 'killed'
+      ? problem(c, 'instance_killed', 'The vendor has switched this instance off.')
+      : problem(
+          c,
+          'vendor_unreachable',
+          `The vendor cannot be reached (${given.why}), and the relay holds nothing for this request.`,
+          { fix: 'Try again; what is in force runs to its own end.' },
+        )
+  }
+  const problems = given.status >= 400
+  return c.body(given.text, given.status as ContentfulStatusCode, {
+    'Content-Type': problems ? 'application/problem+json' : 'application/json',
+    'Cache-Control': 'no-store',
+    ...(given.cache === undefined ? {} : { 'Leasehold-Cache': given.cache }),
+    ...(given.status === 401 ? { 'WWW-Authenticate': 'Bearer realm="leasehold"' } : {}),
+  })
+}
+
+/** RFC 9457, with the members that clients of older systems read. */
+export function problem(
+  c: Context,
+  code: ErrorCode,
+  detail: string,
+  facts: Record<string, unknown> = {},
+): Response {
+  const [status, title] = ERRORS[code]
+  const text = JSON.stringify({
+    type: `urn:leasehold:problem:${code}`,
+    title,
+    status,
+    detail,
+    error: code,
+    message: detail,
+    ...facts,
+  })
+  return c.body(text, status as ContentfulStatusCode, {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...(status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}),
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer realm="leasehold"' } : {}),
+  })
+}

@@ -1,0 +1,184 @@
+// What the relay may say while the vendor is away: what was signed for this instance, to the credential it was given
+// to, until its signed end. No directive, no right of its own (T1, T2); what it does not hold is 503, never 401 or 404.
+import { randomBytes } from 'node:crypto'
+import { shownJwt, shownProofs } from '../proofs.ts'
+import { cacheHeader, type FreshnessTimes, syncState } from '../states.ts'
+import type { KeptGrant } from '../store/grants.ts'
+import type { Memory } from './remember.ts'
+import { type InstanceRequest, instanceIdOf, productOf } from './request.ts'
+
+export type OfflineAnswer =
+  | { kind: 'kept'; body: Record<string, unknown>; cache: string }
+  | { kind: 'killed' }
+  | { kind: 'nothing'; why: 'unknown_instance' | 'lease_over' | 'rejected' }
+
+export interface OfflineContext extends Memory {
+  times: FreshnessTimes
+  /** Seconds; what clients are told where the vendor has told nothing. */
+  intervals: { heartbeat: number; refresh: number }
+}
+
+const MESSAGE = "The vendor cannot be reached; this is the relay's copy of what it granted."
+
+/** The grant that this request may be given again, and its words. */
+async function held(
+  context: OfflineContext,
+  request: InstanceRequest,
+): Promise<{ ok: true; grant: KeptGrant; cache: string } | { ok: false; answer: OfflineAnswer }> {
+  const instanceId = instanceIdOf(request)
+  const proven = instanceId === null ? null : await provenLicense(context, request, instanceId)
+  if (instanceId === null || !proven) {
+    return { ok: false, answer: { kind: 'nothing', why: 'unknown_instance' } }
+  }
+  if (isKilled(context, proven.product, instanceId)) return { ok: false, answer: { kind: 'killed' } }
+  const kept = context.grants.ofInstance(proven.product, instanceId)
+  const now = context.now()
+  const alive = kept.filter((grant) => !context.words.isDead(grant))
+  if (kept.length > 0 && alive.length === 0)
+    return { ok: false, answer: { kind: 'nothing', why: 'rejected' } }
+  const grant = alive.find((one) => one.licenseId === proven.licenseId) ?? alive[0]
+  if (!grant || grant.expiresAt * 1000 <= now)
+    return { ok: false, answer: { kind: 'nothing', why: 'lease_over' } }
+  return { ok: true, grant, cache: cacheOf(context, grant.syncedAt) }
+}
+
+/** Answer to exchange and refresh. */
+export async function offlineToken(
+  context: OfflineContext,
+  request: InstanceRequest,
+): Promise<OfflineAnswer> {
+  const found = await held(context, request)
+  if (!found.ok) return found.answer
+  const { grant, cache } = found
+  const instance = context.grants.instance(grant.product, grant.instanceId)
+  if (instance && instance.action !== 'none') return { kind: 'nothing', why: 'rejected' }
+  return {
+    kind: 'kept',
+    cache,
+    body: {
+      jwt: grant.jwt,
+      expires_in: grant.expiresAt - Math.floor(context.now() / 1000),
+      message: MESSAGE,
+      action: 'none',
+      config: configOf(context, instance?.config ?? null),
+    },
+  }
+}
+
+/** Answer to activate (`active`) and validate (`valid`). */
+export async function offlineSeat(
+  context: OfflineContext,
+  request: InstanceRequest,
+  status: 'active' | 'valid',
+): Promise<OfflineAnswer> {
+  const found = await held(context, request)
+  if (!found.ok) return found.answer
+  const { grant, cache } = found
+  if (grant.answer === null) return { kind: 'nothing', why: 'unknown_instance' }
+  const entitlement = await liveEntitlement(context, grant)
+  const downgraded = context.grants.instance(grant.product, grant.instanceId)?.action === 'downgrade'
+  if (downgraded) return { kind: 'nothing', why: 'rejected' }
+  return {
+    kind: 'kept',
+    cache,
+    body: {
+      ...(JSON.parse(grant.answer) as Record<string, unknown>),
+      status,
+      jwt: grant.jwt,
+      expires_in: grant.expiresAt - Math.floor(context.now() / 1000),
+      ...(entitlement === null ? {} : { entitlement_token: entitlement }),
+    },
+  }
+}
+
+/** Answer to a heartbeat of an instance that the relay knows; the report itself is kept elsewhere. */
+export async function offlineHeartbeat(
+  context: OfflineContext,
+  request: InstanceRequest,
+): Promise<OfflineAnswer> {
+  const instanceId = instanceIdOf(request)
+  const product = productOf(request)
+  const instance =
+    instanceId === null || product === null ? null : context.grants.instance(product, instanceId)
+  if (!instance) return { kind: 'nothing', why: 'unknown_instance' }
+  context.grants.see(instance.product, instance.instanceId, context.now())
+  const action = isKilled(context, instance.product, instance.instanceId) ? 'kill' : instance.action
+  const [grant] = context.grants
+    .ofInstance(instance.product, instance.instanceId)
+    .filter((one) => !context.words.isDead(one))
+  const entitlement = grant && action === 'none' ? await liveEntitlement(context, grant) : null
+  const shown = entitlement !== null && (await isProven(context, request, instance.instanceId))
+  return {
+    kind: 'kept',
+    cache: cacheOf(context, instance.syncedAt),
+    body: {
+      status: 'ok',
+      action,
+      config: {
+        // Never one that advances a chain: the vendor alone hands those out (T5).
+        feature_refresh_token: randomBytes(32).toString('hex'),
+        ...configOf(context, instance.config),
+      },
+      ...(shown ? { entitlement_token: entitlement } : {}),
+    },
+  }
+}
+
+/** Answer to register and deactivate of an instance that the relay knows: nothing is granted by either. */
+export function offlineKnown(
+  context: OfflineContext,
+  request: InstanceRequest,
+  status: 'registered' | 'deactivated',
+): OfflineAnswer {
+  const instanceId = instanceIdOf(request)
+  const product = productOf(request)
+  const instance =
+    instanceId === null || product === null ? null : context.grants.instance(product, instanceId)
+  if (!instance) return { kind: 'nothing', why: 'unknown_instance' }
+  return { kind: 'kept', cache: cacheOf(context, instance.syncedAt), body: { status } }
+}
+
+/** The license that a credential of the request proves at this instance, or that its own JWT names. */
+export async function provenLicense(
+  { grants, keys, hash }: Memory,
+  request: InstanceRequest,
+  instanceId: string,
+): Promise<{ product: string; licenseId: string } | null> {
+  for (const { hmac } of shownProofs(request, hash)) {
+    const [known] = grants.proven(hmac, instanceId)
+    if (known) return known
+  }
+  const jwt = shownJwt(request)
+  const claims = jwt === null ? null : await keys.licenseJwt(jwt, productOf(request), instanceId)
+  return claims?.instance_id === instanceId ? { product: claims.aud, licenseId: claims.license_id } : null
+}
+
+/** Open products send no credential with a heartbeat: a token of an instance then goes to nobody. */
+async function isProven(context: Memory, request: InstanceRequest, instanceId: string): Promise<boolean> {
+  return (await provenLicense(context, request, instanceId)) !== null
+}
+
+/** By a verified directive, or by what the vendor said last to a client that asks for none. */
+function isKilled({ words, grants }: Memory, product: string, instanceId: string): boolean {
+  const heard = words.ofInstance(product, instanceId)
+  return heard?.action === 'kill' || grants.instance(product, instanceId)?.action === 'kill'
+}
+
+async function liveEntitlement({ keys }: Memory, grant: KeptGrant): Promise<string | null> {
+  if (grant.entitlement === null) return null
+  return (await keys.entitlement(grant.entitlement, grant.product, grant.instanceId))
+    ? grant.entitlement
+    : null
+}
+
+function cacheOf({ times, now }: OfflineContext, syncedAt: number): string {
+  return cacheHeader(syncState({ syncedAt, endsAt: null }, times, now()), syncedAt, now())
+}
+
+function configOf({ intervals }: OfflineContext, kept: string | null): Record<string, unknown> {
+  return {
+    heartbeat_interval: intervals.heartbeat,
+    refresh_interval: intervals.refresh,
+    ...(kept === null ? {} : (JSON.parse(kept) as Record<string, unknown>)),
+  }
+}

@@ -1,0 +1,125 @@
+// Gives new instances a seat of the license's allotment while the vendor is away, and takes seats back.
+import type { OfflineAnswer } from '../front/offline.ts'
+import { type InstanceRequest, instanceIdOf, productOf, word } from '../front/request.ts'
+import { type HashProof, shownProofs } from '../proofs.ts'
+import type { GrantStore } from '../store/grants.ts'
+import type { LeaseStore } from '../store/leases.ts'
+import type { WordStore } from '../store/words.ts'
+import type { VendorKeys } from '../upstream/vendor-keys.ts'
+import type { HeldAllotment } from './allotments.ts'
+import type { SignLease } from './lease.ts'
+
+/** A lease lasts as long as a license JWT does, and never longer than its allotment. */
+const LEASE_SECONDS = 86_400
+
+export interface SeatOffice {
+  /** Null where no allotment covers the request. */
+  lease(request: InstanceRequest): Promise<OfflineAnswer | null>
+  /** Whether the instance had a leased seat, which is free now. */
+  giveBack(request: InstanceRequest): Promise<boolean>
+}
+
+export interface SeatOfficeParts {
+  relayId: string
+  sign: SignLease
+  leases: LeaseStore
+  grants: GrantStore
+  words: WordStore
+  keys: VendorKeys
+  hash: HashProof
+  /** The allotment in force for a license, verified. */
+  allotment(licenseId: string): HeldAllotment | null
+  /** Unix milliseconds. */
+  now(): number
+  /** A seat was leased or returned: to be told to the vendor. */
+  onChange(): void
+}
+
+export function seatOffice(parts: SeatOfficeParts): SeatOffice {
+  const { leases, grants, words } = parts
+
+  return {
+    async lease(request) {
+      const instanceId = instanceIdOf(request)
+      const license = instanceId === null ? null : await licenseShown(parts, request)
+      const held = license === null ? null : parts.allotment(license.licenseId)
+      if (instanceId === null || license === null || held === null) return null
+      const { claims, token } = held
+      if (words.ofInstance(claims.aud, instanceId)?.action === 'kill') return { kind: 'killed' }
+      const issuedAt = Math.floor(parts.now() / 1000)
+      if (
+        words.isDead({ product: claims.aud, instanceId, licenseId: claims.license_id, issuedAt: claims.iat })
+      ) {
+        return { kind: 'nothing', why: 'rejected' }
+      }
+      const expiresAt = Math.min(issuedAt + LEASE_SECONDS, claims.exp)
+      if (expiresAt <= issuedAt) return null
+      const lease = {
+        licenseId: claims.license_id,
+        instanceId,
+        product: claims.aud,
+        allotment: claims.jti,
+        issuedAt,
+        expiresAt,
+      }
+      if (!leases.take(lease, claims.seats)) return fullHouse(request, claims.seats)
+      // The next request of this instance, a heartbeat or a refresh, is answered as that of any other.
+      const known = { product: claims.aud, instanceId, licenseId: claims.license_id }
+      for (const proof of shownProofs(request, parts.hash)) {
+        grants.prove(proof.hmac, proof.kind, known, parts.now())
+      }
+      grants.touch({ ...known, action: 'none', config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
+      const signed = await parts.sign({ relayId: parts.relayId, ...lease, allotment: token })
+      parts.onChange()
+      return { kind: 'kept', cache: 'hit; age=0', body: body(request, held, signed, expiresAt - issuedAt) }
+    },
+    async giveBack(request) {
+      const [product, instanceId] = [productOf(request), instanceIdOf(request)]
+      if (product === null || instanceId === null) return false
+      const given = (await licenseShown(parts, request)) !== null && leases.giveBack(product, instanceId)
+      if (given) parts.onChange()
+      return given
+    },
+  }
+}
+
+/** The license whose API key or license key is shown: one that the vendor accepted here before, or signed. */
+async function licenseShown(
+  { grants, keys, hash }: SeatOfficeParts,
+  request: InstanceRequest,
+): Promise<{ licenseId: string } | null> {
+  for (const { hmac, kind } of shownProofs(request, hash)) {
+    const known = kind === 'instance_token' ? null : grants.licenseOf(hmac)
+    if (known) return known
+  }
+  const [key, product] = [word(request.body.license_key, 8192), productOf(request)]
+  const licenseId = key === null || product === null ? null : await keys.licenseKey(key, product)
+  return licenseId === null ? null : { licenseId }
+}
+
+/** A denial is an answer where a license key asks (reference, section 1); an API key waits for the vendor. */
+function fullHouse(request: InstanceRequest, seats: number): OfflineAnswer | null {
+  if (request.body.license_key === undefined) return { kind: 'nothing', why: 'unknown_instance' }
+  return {
+    kind: 'kept',
+    cache: 'hit; age=0',
+    body: {
+      status: 'limit_reached',
+      reason: 'allotment_exhausted',
+      message: `All ${seats} seats that this relay may lease while the vendor is away are taken.`,
+      fix: 'Stop another instance, or wait until the vendor can be reached.',
+    },
+  }
+}
+
+function body(
+  request: InstanceRequest,
+  { claims }: HeldAllotment,
+  lease: string,
+  expires_in: number,
+): Record<string, unknown> {
+  const common = { lease, expires_in, message: 'This seat is leased by the relay while the vendor is away.' }
+  if (request.body.license_key === undefined) return { ...common, action: 'none' }
+  const status = request.path.endsWith('/validate') ? 'valid' : 'active'
+  return { ...common, status, tier: claims.grant.tier, limits: claims.grant.limits }
+}

@@ -1,0 +1,114 @@
+// Reports that wait for the vendor, in order, on disk. Bounded: the oldest telemetry goes first, heartbeats that carry
+// an acknowledgement never do. Sends nothing.
+import type { DatabaseSync } from 'node:sqlite'
+
+export interface QueuedReport {
+  id: number
+  kind: 'heartbeat' | 'telemetry'
+  product: string
+  instanceId: string
+  bootId: string
+  seq: number
+  /** Unix milliseconds. */
+  observedAt: number
+  /** JSON: what else the report says. */
+  body: string
+}
+
+interface Row {
+  id: number
+  kind: QueuedReport['kind']
+  product: string
+  instance_id: string
+  boot_id: string
+  seq: number
+  observed_at: number
+  body: string
+}
+
+/** What a row costs beside its text. */
+const ROW_BYTES = 160
+
+export type ReportQueue = ReturnType<typeof reportQueue>
+
+/** `mostBytes` bounds what is kept, `mostAge` (milliseconds) what is worth delivering: the vendor takes 30 days. */
+export function reportQueue(
+  database: DatabaseSync,
+  { mostBytes, mostAge }: { mostBytes: number; mostAge: number },
+) {
+  const put = database.prepare(`
+    insert into reports (kind, product, instance_id, boot_id, seq, observed_at, bytes, body)
+    values (?, ?, ?, ?, ?, ?, ?, ?)`)
+  const next = database.prepare('select * from reports order by id limit ?')
+  const remove = database.prepare('delete from reports where id = ?')
+  const total = database.prepare('select count(*) as length, coalesce(sum(bytes), 0) as bytes from reports')
+  const oldest = database.prepare('select min(observed_at) as at from reports')
+  const tooOld = database.prepare('delete from reports where observed_at < ? and not acknowledges')
+  const giveWay = database.prepare(`
+    delete from reports where id = (
+      select id from reports where not acknowledges order by kind = 'heartbeat', id limit 1
+    ) returning bytes`)
+  let { length, bytes } = measured()
+  let dropped = 0
+
+  function measured(): { length: number; bytes: number } {
+    const row = total.get() as { length: number; bytes: number }
+    return { length: row.length, bytes: row.bytes }
+  }
+
+  return {
+    /** On disk when this returns. False where there is no room that something else could give. */
+    add(report: Omit<QueuedReport, 'id'>): boolean {
+      const size = report.body.length + ROW_BYTES
+      while (bytes + size > mostBytes) {
+        const gone = giveWay.get() as { bytes: number } | undefined
+        if (!gone) return false
+        bytes -= gone.bytes
+        length -= 1
+        dropped += 1
+      }
+      const { kind, product, instanceId, bootId, seq, observedAt, body } = report
+      put.run(kind, product, instanceId, bootId, seq, observedAt, size, body)
+      bytes += size
+      length += 1
+      return true
+    },
+    /** The oldest first. */
+    next: (most: number): QueuedReport[] => (next.all(most) as unknown as Row[]).map(reportOf),
+    /** They are the vendor's now. */
+    remove(ids: readonly number[]): void {
+      database.exec('begin')
+      try {
+        for (const id of ids) remove.run(id)
+        database.exec('commit')
+      } catch (error) {
+        database.exec('rollback')
+        throw error
+      }
+      ;({ length, bytes } = measured())
+    },
+    /** Drops what the vendor would not take any more. `now`: unix milliseconds. */
+    expire(now: number): void {
+      dropped += Number(tooOld.run(now - mostAge).changes)
+      ;({ length, bytes } = measured())
+    },
+    /** `oldestAt`: unix milliseconds, or null. */
+    standing: () => ({
+      length,
+      bytes,
+      dropped,
+      oldestAt: (oldest.get() as { at: number | null }).at,
+    }),
+  }
+}
+
+const reportOf = (row: Row): QueuedReport => ({
+  id: row.id,
+  kind: row.kind,
+  product: row.product,
+  instanceId: row.instance_id,
+  bootId: row.boot_id,
+  seq: row.seq,
+  observedAt: row.observed_at,
+  body: row.body,
+})
