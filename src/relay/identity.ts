@@ -74,8 +74,10 @@ export async function readEnrolment(folder: string): Promise<Enrolment | null> {
 export const writeEnrolment = (folder: string, enrolment: Enrolment): Promise<void> =>
   writePrivate(folder, ENROLMENT_FILE, `${JSON.stringify(enrolment, null, 2)}\n`)
 
+type KeyPair = Record<'privateKey' | 'publicKey', RelayKey['privateKey']>
+
 async function makeKey(folder: string): Promise<string> {
-  const pair = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  const pair = (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as KeyPair
   const base64 = (bytes: ArrayBuffer) => Buffer.from(bytes).toString('base64url')
   const text = JSON.stringify({
     pkcs8: base64(await crypto.subtle.exportKey('pkcs8', pair.privateKey)),
