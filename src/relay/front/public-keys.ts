@@ -51,6 +51,9 @@ const JSON_TYPE = { 'Content-Type': 'application/json' }
 /** The keys that verify JWTs now, as the vendor's own JWK set lists them. */
 function jwks(set: KeySet): Record<string, string>[] {
   return set.claims.keys
-    .filter(({ use, status }) => use === 'jws' && (status === 'active' || status === 'retiring' || status === 'pending'))
+    .filter(
+      ({ use, status }) =>
+        use === 'jws' && (status === 'active' || status === 'retiring' || status === 'pending'),
+    )
     .map(({ kid, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid, use: 'sig', alg: 'EdDSA' }))
 }

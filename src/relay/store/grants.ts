@@ -78,6 +78,9 @@ export function grantStore(database: DatabaseSync) {
   const licenseOf = database.prepare(
     'select product, license_id from proofs where hmac = ? order by used_at desc limit 1',
   )
+  const holder = database.prepare(
+    'select product, instance_id from proofs where hmac = ? order by used_at desc limit 1',
+  )
   const disown = database.prepare('delete from proofs where hmac = ?')
   const touch = database.prepare(`
     insert into instances (product, instance_id, action, config, synced_at, seen_at) values (?, ?, ?, ?, ?, ?)
@@ -135,6 +138,11 @@ export function grantStore(database: DatabaseSync) {
     licenseOf(hmac: string): { product: string; licenseId: string } | null {
       const row = licenseOf.get(hmac) as { product: string; license_id: string } | undefined
       return row ? { product: row.product, licenseId: row.license_id } : null
+    },
+    /** The instance that a token of its own was last accepted for. */
+    instanceOf(hmac: string): { product: string; instanceId: string } | null {
+      const row = holder.get(hmac) as { product: string; instance_id: string } | undefined
+      return row ? { product: row.product, instanceId: row.instance_id } : null
     },
     /** The vendor does not accept this credential any more. */
     disown: (hmac: string): void => void disown.run(hmac),

@@ -3,7 +3,7 @@ import type { DirectiveClaims, LicenseClaims } from '../../contract/claims.ts'
 import { verifyDirective } from '../../license/directive.ts'
 import { verifyEntitlementToken } from '../../license/entitlement-token.ts'
 import { allowsTaking, followKeySet, type KeySet, type PinnedRoots } from '../../license/key-set.ts'
-import { verifyLicenseJwt } from '../../license/license-jwt.ts'
+import { type LeaseAge, verifyLicenseJwt } from '../../license/license-jwt.ts'
 import { verifyLicenseKey } from '../../license/license-key.ts'
 import { importRootKey, type TrustedKeys } from '../../license/trusted-keys.ts'
 
@@ -25,7 +25,13 @@ export interface VendorKeysPort {
 }
 
 export interface VendorKeys {
-  licenseJwt(token: string, product: string | null, instanceId: string): Promise<LicenseClaims | null>
+  /** Null for `instanceId`: whatever instance it names. `unexpired` asks for one within its lease. */
+  licenseJwt(
+    token: string,
+    product: string | null,
+    instanceId: string | null,
+    age?: LeaseAge,
+  ): Promise<LicenseClaims | null>
   /** `nonce`: the request's. */
   directive(
     token: string,
@@ -89,8 +95,10 @@ export async function openVendorKeys(port: VendorKeysPort): Promise<VendorKeys> 
     follow,
     refetch,
     current: () => current,
-    licenseJwt: (token, product, instanceId) =>
-      verified(() => verifyLicenseJwt(token, { ...scope(), product, instanceId, age: 'any' }), JWS),
+    licenseJwt: (token, product, instanceId, age = 'any') => {
+      const named = instanceId === null ? {} : { instanceId }
+      return verified(() => verifyLicenseJwt(token, { ...scope(), product, ...named, age }), JWS)
+    },
     async directive(token, product, instanceId, nonce) {
       const read = () =>
         verified(
