@@ -1,24 +1,102 @@
 // The seats that the vendor delegated to this relay, as it signed them: kept, verified, renewed in time.
-
-/** What of a verified allotment the relay acts on (reference, section 0). */
-export interface AllotmentClaims {
-  /** Product code. */
-  aud: string
-  /** This relay. */
-  sub: string
-  jti: string
-  seq: number
-  license_id: string
-  seats: number
-  iat: number
-  /** Unix seconds. */
-  exp: number
-  grant: { tier: string; features: string[]; limits?: Record<string, number> }
-}
+import type { AllotmentClaims } from '../../contract/claims.ts'
+import { RELAY_ALLOTMENTS_PATH, type RelayLicense } from '../../contract/relay-api.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { WordStore } from '../store/words.ts'
+import type { Upstream } from '../upstream/client.ts'
+import type { VendorKeys } from '../upstream/vendor-keys.ts'
 
 export interface HeldAllotment {
   token: string
   claims: AllotmentClaims
   /** Unix milliseconds of the answer that brought it. */
   syncedAt: number
+}
+
+export interface Allotments {
+  /** The one in force; null past its end. */
+  of(licenseId: string): HeldAllotment | null
+  /** Asks for what the vendor's list says this relay may have, where that is new or half over. */
+  renew(licenses: readonly RelayLicense[]): Promise<void>
+}
+
+export interface AllotmentsPort {
+  words: WordStore
+  keys: VendorKeys
+  upstream: Upstream
+  relayId: string
+  relayKey: string
+  log: Logger
+  /** Unix milliseconds. */
+  now(): number
+}
+
+const documentOf = (licenseId: string): string => `allotment:${licenseId}`
+
+export function openAllotments(port: AllotmentsPort): Allotments {
+  const { words, keys, upstream, log, now } = port
+  const held = new Map<string, HeldAllotment>()
+
+  const inForce = (licenseId: string): HeldAllotment | null => {
+    const found = held.get(licenseId)
+    return found && found.claims.exp * 1000 > now() ? found : null
+  }
+
+  async function take(token: string, licenseId: string, syncedAt: number): Promise<boolean> {
+    const claims = await keys.allotment(token, port.relayId)
+    if (!claims || claims.license_id !== licenseId) return false
+    const before = held.get(licenseId)
+    if (before && before.claims.seq > claims.seq) return false
+    held.set(licenseId, { token, claims, syncedAt })
+    return true
+  }
+
+  async function renewOne({ license_id: licenseId, share }: RelayLicense): Promise<void> {
+    const current = inForce(licenseId) ?? (await kept(licenseId))
+    if (share === 0 && current === null) return
+    if (current !== null && !isDue(current, share)) return
+    const request = {
+      license_id: licenseId,
+      seats: share,
+      ...(current === null ? {} : { current: current.token }),
+      ...(share === 0 ? { release: true } : {}),
+    }
+    const body = JSON.stringify(request)
+    const sent = { method: 'POST', path: RELAY_ALLOTMENTS_PATH, bearer: port.relayKey, body } as const
+    const result = await upstream.send(sent)
+    if (result.kind === 'away' || result.status >= 300) return
+    const token = result.body?.allotment
+    if (typeof token !== 'string') {
+      held.delete(licenseId)
+      words.keepDocument(documentOf(licenseId), '', now())
+      return
+    }
+    if (!(await take(token, licenseId, now()))) {
+      log.warn({ license: licenseId }, "an allotment is not the vendor's word: it is left out")
+      return
+    }
+    words.keepDocument(documentOf(licenseId), token, now())
+    // Naming it tells the vendor that a larger one before it counts no more.
+    if (current !== null && current.claims.seats > (inForce(licenseId)?.claims.seats ?? 0)) {
+      await upstream.send({ ...sent, body: JSON.stringify({ ...request, current: token }) })
+    }
+  }
+
+  async function kept(licenseId: string): Promise<HeldAllotment | null> {
+    const token = words.document(documentOf(licenseId))
+    if (token) await take(token, licenseId, now())
+    return inForce(licenseId)
+  }
+
+  function isDue({ claims }: HeldAllotment, share: number): boolean {
+    const half = (claims.nbf + claims.exp) / 2
+    return claims.seats !== share || now() / 1000 >= half
+  }
+
+  return {
+    of: inForce,
+    async renew(licenses) {
+      for (const license of licenses) await renewOne(license)
+    },
+  }
 }

@@ -13,6 +13,11 @@ export interface KeptLease {
   expiresAt: number
 }
 
+/** A lease as it is kept: one that was given back stays until the vendor was told. */
+export interface StoredLease extends KeptLease {
+  released: boolean
+}
+
 interface Row {
   license_id: string
   instance_id: string
@@ -20,6 +25,7 @@ interface Row {
   allotment: string
   issued_at: number
   expires_at: number
+  released: number
 }
 
 export type LeaseStore = ReturnType<typeof leaseStore>
@@ -29,12 +35,17 @@ export function leaseStore(database: DatabaseSync) {
     insert into leases (license_id, instance_id, product, allotment, issued_at, expires_at)
     select :license, :instance, :product, :allotment, :issued, :expires
     where exists (select 1 from leases where license_id = :license and instance_id = :instance
-                  and expires_at > :issued)
-       or (select count(*) from leases where license_id = :license and expires_at > :issued) < :seats
+                  and expires_at > :issued and not released)
+       or (select count(*) from leases where license_id = :license and expires_at > :issued and not released) < :seats
     on conflict do update set allotment = excluded.allotment, issued_at = excluded.issued_at,
-      expires_at = excluded.expires_at`)
-  const give = database.prepare('delete from leases where product = ? and instance_id = ?')
-  const live = database.prepare('select * from leases where license_id = ? and expires_at > ?')
+      expires_at = excluded.expires_at, released = 0`)
+  const give = database.prepare(
+    'update leases set released = 1 where product = ? and instance_id = ? and not released',
+  )
+  const forget = database.prepare('delete from leases where license_id = ? and instance_id = ? and released')
+  const live = database.prepare(
+    'select * from leases where license_id = ? and expires_at > ? and not released',
+  )
   const all = database.prepare('select * from leases')
   const expire = database.prepare('delete from leases where expires_at <= ?')
 
@@ -55,18 +66,24 @@ export function leaseStore(database: DatabaseSync) {
     giveBack: (product: string, instanceId: string): boolean =>
       Number(give.run(product, instanceId).changes) > 0,
     /** `now`: unix seconds. */
-    live: (licenseId: string, now: number): KeptLease[] =>
+    live: (licenseId: string, now: number): StoredLease[] =>
       (live.all(licenseId, now) as unknown as Row[]).map(leaseOf),
-    all: (): KeptLease[] => (all.all() as unknown as Row[]).map(leaseOf),
+    /** Those that were given back too. */
+    all: (): StoredLease[] => (all.all() as unknown as Row[]).map(leaseOf),
+    /** The vendor knows that these were given back. */
+    told(leases: readonly KeptLease[]): void {
+      for (const { licenseId, instanceId } of leases) forget.run(licenseId, instanceId)
+    },
     expire: (now: number): void => void expire.run(now),
   }
 }
 
-const leaseOf = (row: Row): KeptLease => ({
+const leaseOf = (row: Row): StoredLease => ({
   licenseId: row.license_id,
   instanceId: row.instance_id,
   product: row.product,
   allotment: row.allotment,
   issuedAt: row.issued_at,
   expiresAt: row.expires_at,
+  released: row.released !== 0,
 })

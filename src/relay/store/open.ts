@@ -39,7 +39,7 @@ const TABLES = `
   create index reports_by_kind on reports (kind, id);
   create table leases (
     license_id text not null, instance_id text not null, product text not null, allotment text not null,
-    issued_at integer not null, expires_at integer not null,
+    issued_at integer not null, expires_at integer not null, released integer not null default 0,
     primary key (license_id, instance_id)
   ) strict;
   create table documents (name text primary key, content text not null, changed_at integer not null) strict;

@@ -16,8 +16,15 @@ export type UpstreamResult =
   | { kind: 'answer'; status: number; text: string; body: Record<string, unknown> | null }
   | { kind: 'away'; why: string; retryAfter: number | null }
 
+/** `next` is the query of the page that follows, with its question mark. */
+export type ListResult =
+  | { kind: 'answer'; status: number; items: unknown[]; next: string | null }
+  | { kind: 'away'; why: string }
+
 export interface Upstream {
   send(request: UpstreamRequest): Promise<UpstreamResult>
+  /** For answers that are an array in pages (RFC 8288). */
+  list(request: UpstreamRequest): Promise<ListResult>
   /** How often the vendor answered, and how often it was away. */
   readonly counts: { answered: number; away: number }
   /** The last result; null before the first. */
@@ -38,44 +45,57 @@ export interface UpstreamPort {
 export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPort): Upstream {
   const counts = { answered: 0, away: 0 }
   let away: boolean | null = null
-  const noted = (result: UpstreamResult): UpstreamResult => {
-    const isAway = result.kind === 'away'
-    counts[isAway ? 'away' : 'answered'] += 1
-    if (isAway !== away) onChange(isAway, result.kind === 'away' ? result.why : '')
-    away = isAway
-    return result
+
+  const note = (why: string | null): void => {
+    counts[why === null ? 'answered' : 'away'] += 1
+    if ((why !== null) !== away) onChange(why !== null, why ?? '')
+    away = why !== null
   }
+
+  async function ask({ method, path, bearer, body }: UpstreamRequest) {
+    const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout })
+    if (!result.ok) return { away: result.why, retryAfter: null }
+    const { status, headers } = result
+    if (status === 429 || status >= 500) {
+      return { away: `status ${status}`, retryAfter: readRetryAfter(headers.get('Retry-After'), now()) }
+    }
+    const json = parse(result.text)
+    // A captive portal answers 200 with a page of its own.
+    if (json === undefined && status < 400 && !result.text.startsWith('eyJ')) {
+      return { away: 'the answer is not the JSON of a license server', retryAfter: null }
+    }
+    return { away: null, status, text: result.text, json, link: headers.get('Link') }
+  }
+
   return {
     counts,
     isAway: () => away,
-    async send({ method, path, bearer, body }) {
-      const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout })
-      if (!result.ok) return noted({ kind: 'away', why: result.why, retryAfter: null })
-      const { status, text } = result
-      if (status === 429 || status >= 500) {
-        const retryAfter = readRetryAfter(result.retryAfter, now())
-        return noted({ kind: 'away', why: `status ${status}`, retryAfter })
-      }
-      const json = parse(text)
-      // A captive portal answers 200 with a page of its own.
-      if (json === undefined && status < 400 && !text.startsWith('eyJ')) {
-        return noted({
-          kind: 'away',
-          why: 'the answer is not the JSON of a license server',
-          retryAfter: null,
-        })
-      }
-      return noted({ kind: 'answer', status, text, body: json ?? null })
+    async send(request) {
+      const result = await ask(request)
+      note(result.away)
+      if (result.away !== null) return { kind: 'away', why: result.away, retryAfter: result.retryAfter }
+      const { status, text, json } = result
+      const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
+      return { kind: 'answer', status, text, body: isObject ? (json as Record<string, unknown>) : null }
+    },
+    async list(request) {
+      const result = await ask(request)
+      note(result.away)
+      if (result.away !== null) return { kind: 'away', why: result.away }
+      const { status, json, link } = result
+      return { kind: 'answer', status, items: Array.isArray(json) ? json : [], next: nextQuery(link) }
     },
   }
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+/** The query of the page that RFC 8288 calls `next`: its path is ours to choose. */
+function nextQuery(link: string | null): string | null {
+  return /<[^<>?]*(\?[^<>#]*)>; *rel="?next"?/.exec(link ?? '')?.[1] ?? null
+}
+
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 // Which keys are the vendor's (T4): the pinned roots, and the key sets they signed. Every signature is checked here.
-import type { DirectiveClaims, LicenseClaims } from '../../contract/claims.ts'
+import type { AllotmentClaims, DirectiveClaims, LicenseClaims } from '../../contract/claims.ts'
+import { verifyAllotment } from '../../license/allotment.ts'
 import { verifyDirective } from '../../license/directive.ts'
 import { verifyEntitlementToken } from '../../license/entitlement-token.ts'
 import { allowsTaking, followKeySet, type KeySet, type PinnedRoots } from '../../license/key-set.ts'
@@ -42,6 +43,8 @@ export interface VendorKeys {
   entitlement(token: string, product: string, instanceId: string): Promise<boolean>
   /** The license that the key names, where its signature holds. */
   licenseKey(token: string, product: string): Promise<string | null>
+  /** An allotment of this relay, within its life. */
+  allotment(token: string, relayId: string): Promise<AllotmentClaims | null>
   /** Takes a set that is newer than the one in force. */
   follow(token: string): Promise<boolean>
   refetch(): Promise<boolean>
@@ -116,6 +119,8 @@ export async function openVendorKeys(port: VendorKeysPort): Promise<VendorKeys> 
         null
       )
     },
+    allotment: (token, relayId) =>
+      verified(() => verifyAllotment(token, { ...scope(), product: null, relayId, age: 'unexpired' }), JWS),
     async licenseKey(token, product) {
       const claims = await verified(
         () => verifyLicenseKey(token, { ...scope(), product, acceptRetired: true, age: 'any' }),

@@ -17,7 +17,7 @@ export interface AnswerContext {
 export async function readAnswer(result: HttpResult, context: AnswerContext): Promise<Outcome> {
   if (!result.ok) return { kind: 'unreachable', why: result.why }
   const body = parseBody(result.text)
-  const retryAfter = readRetryAfter(result.retryAfter, context.now)
+  const retryAfter = readRetryAfter(result.headers.get('Retry-After'), context.now)
   if (body === null) {
     // A proxy's 503 in HTML is an outage like another, and may ask for patience.
     if (result.status < 400)

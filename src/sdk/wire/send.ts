@@ -18,7 +18,7 @@ export interface HttpRequest {
 }
 
 export type HttpResult =
-  | { ok: true; status: number; text: string; retryAfter: string | null }
+  | { ok: true; status: number; text: string; headers: Headers }
   | { ok: false; why: string }
 
 /** Sends it. `stop` ends it early. */
@@ -70,7 +70,7 @@ async function exchange(host: HttpHost, request: HttpRequest, signal: AbortSigna
     }
     const text = await readBody(response)
     if (text === null) return { ok: false, why: `the answer is larger than ${MAX_BODY} bytes` }
-    return { ok: true, status: response.status, text, retryAfter: response.headers.get('Retry-After') }
+    return { ok: true, status: response.status, text, headers: response.headers }
   } catch (error) {
     return { ok: false, why: describe(error) }
   }

@@ -1,0 +1,59 @@
+// Tells the vendor which seats are leased: every live lease and every one that was given back. Repeating is harmless.
+import { randomUUID } from 'node:crypto'
+import { RELAY_BATCH, RELAY_LEASES_PATH, type RelayLeaseReport } from '../../contract/relay-api.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import type { LeaseStore } from '../store/leases.ts'
+import type { WordStore } from '../store/words.ts'
+import type { Upstream } from '../upstream/client.ts'
+
+const CHAIN = 'chain'
+
+export interface TellContext {
+  leases: LeaseStore
+  words: WordStore
+  upstream: Upstream
+  relayKey: string
+  /** Unix milliseconds. */
+  now(): number
+}
+
+/** False where the vendor was away: the next sync tells it. */
+export async function tellLeases({ leases, words, upstream, relayKey, now }: TellContext): Promise<boolean> {
+  const all = leases.all()
+  // The relay's own chain (T5) advances each time, leases or not: two copies of one relay show themselves.
+  for (let from = 0; from === 0 || from < all.length; from += RELAY_BATCH) {
+    const batch = all.slice(from, from + RELAY_BATCH)
+    const chain = readChain(words.document(CHAIN))
+    // On disk before it is sent, kept until an answer is stored.
+    words.keepDocument(CHAIN, JSON.stringify(chain), now())
+    const body = JSON.stringify({
+      leases: batch.map(report),
+      refresh_id: chain.id,
+      ...(chain.token === null ? {} : { refresh_token: chain.token }),
+    })
+    const result = await upstream.send({ method: 'POST', path: RELAY_LEASES_PATH, bearer: relayKey, body })
+    if (result.kind === 'away' || result.status >= 300) return false
+    const token = typeof result.body?.refresh_token === 'string' ? result.body.refresh_token : chain.token
+    words.keepDocument(CHAIN, JSON.stringify({ token, id: randomUUID() }), now())
+    leases.told(batch.filter(({ released }) => released))
+  }
+  return true
+}
+
+function readChain(text: string | null): { token: string | null; id: string } {
+  try {
+    const { token, id } = JSON.parse(text ?? '') as { token: string | null; id: string }
+    return { token, id }
+  } catch {
+    return { token: null, id: randomUUID() }
+  }
+}
+
+const report = (lease: ReturnType<LeaseStore['all']>[number]): RelayLeaseReport => ({
+  license_id: lease.licenseId,
+  instance_id: lease.instanceId,
+  product: lease.product,
+  issued_at: rfc3339(new Date(lease.issuedAt * 1000)),
+  expires_at: rfc3339(new Date(lease.expiresAt * 1000)),
+  ...(lease.released ? { released: true } : {}),
+})

@@ -1,0 +1,89 @@
+// Delivers queued reports to the vendor, in order, in batches that count once however often they are sent.
+import type { RelayReport } from '../../contract/relay-api.ts'
+import { RELAY_BATCH } from '../../contract/relay-api.ts'
+import type { Logger } from '../../platform/logger.ts'
+import { rfc3339 } from '../../platform/time.ts'
+import type { QueuedReport, ReportQueue } from '../store/queue.ts'
+import type { Upstream } from '../upstream/client.ts'
+
+/** Bytes of one batch: the vendor takes 1 MiB. */
+const BATCH_BYTES = 900_000
+
+export interface DeliverContext {
+  queue: ReportQueue
+  upstream: Upstream
+  relayKey: string
+  log: Logger
+  isStopping(): boolean
+}
+
+/** `again`: the vendor was away, or did not take it; nothing is lost. */
+export async function deliver(context: DeliverContext): Promise<'done' | 'again'> {
+  const { queue, upstream, relayKey, log } = context
+  while (!context.isStopping()) {
+    const batch = within(queue.next(RELAY_BATCH))
+    if (batch.length === 0) return 'done'
+    const result = await upstream.send({
+      method: 'POST',
+      path: '/api/v1/telemetry',
+      bearer: relayKey,
+      body: JSON.stringify({ reports: batch.map(wire) }),
+    })
+    if (result.kind === 'away') return 'again'
+    // Not this relay's word any more: the reports wait for a new enrolment, within their bounds.
+    if (result.status === 401 || result.status === 403) {
+      log.warn(
+        { status: result.status, reports: batch.length },
+        'the vendor does not take reports of this relay',
+      )
+      return 'again'
+    }
+    if (result.status >= 300 && result.status !== 413 && result.status !== 422) return 'again'
+    const rejected = Array.isArray(result.body?.rejected) ? result.body.rejected : []
+    if (result.status >= 300 && batch.length > 1) {
+      // One of them spoils the batch as a whole: they go one by one.
+      for (const one of batch) if ((await deliverOne(context, one)) === 'again') return 'again'
+      continue
+    }
+    if (rejected.length > 0 || result.status >= 300) {
+      log.warn({ rejected, status: result.status }, 'the vendor did not take some reports')
+    }
+    queue.remove(batch.map(({ id }) => id))
+  }
+  return 'again'
+}
+
+async function deliverOne(
+  { queue, upstream, relayKey, log }: DeliverContext,
+  report: QueuedReport,
+): Promise<'done' | 'again'> {
+  const body = JSON.stringify({ reports: [wire(report)] })
+  const result = await upstream.send({ method: 'POST', path: '/api/v1/telemetry', bearer: relayKey, body })
+  if (result.kind === 'away' || result.status === 401 || result.status === 403) return 'again'
+  if (result.status >= 300)
+    log.warn({ status: result.status, seq: report.seq }, 'the vendor refused a report')
+  queue.remove([report.id])
+  return 'done'
+}
+
+/** As many from the front as one body holds. */
+function within(reports: readonly QueuedReport[]): QueuedReport[] {
+  let bytes = 0
+  return reports.filter(({ body }, index) => {
+    bytes += body.length + 300
+    return index === 0 || bytes <= BATCH_BYTES
+  })
+}
+
+function wire(report: QueuedReport): RelayReport {
+  const { kind, product, instanceId, bootId, seq, observedAt, body } = report
+  return {
+    kind,
+    product,
+    instance_id: instanceId,
+    boot_id: bootId,
+    seq,
+    observed_at: rfc3339(new Date(observedAt)),
+    ...(JSON.parse(body) as Pick<RelayReport, 'metrics'>),
+  }
+}
