@@ -1,6 +1,5 @@
 // The command line: finds the command, loads it, and turns its outcome into an exit code: 0 done, 1 failed, 2 used
 // wrongly, 3 not verified. Each command is loaded only when it is called.
-import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import type { Environment } from '../config/settings.ts'
 import {
@@ -12,6 +11,7 @@ import {
   UsageError,
 } from './command.ts'
 import { explain } from './explain.ts'
+import { version } from './version.ts'
 
 interface Entry {
   about: string
@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   mint: {
     about: 'sign offline licenses for sites without a network',
     load: () => import('./commands/mint.ts'),
+  },
+  relay: {
+    about: 'run the on-premises half that serves a site from a verified cache',
+    load: () => import('./commands/relay.ts'),
   },
   verify: {
     about: 'check a token against a public key',
@@ -112,9 +116,4 @@ function overview(): string {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
   const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`)
   return `Usage: leasehold <command> [options]\n\n${lines.join('\n')}\n\nleasehold <command> --help tells more.\n`
-}
-
-async function version(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

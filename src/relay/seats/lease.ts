@@ -1,7 +1,5 @@
 // Signs seat leases with the relay's own key, and nothing else: the rights stand in the vendor's allotment within (T4).
-import { randomUUID } from 'node:crypto'
-
-export const LEASE_TYP = 'leasehold-lease+jwt'
+import { RELAY_LEASE_TYP, type RelayLeaseClaims } from '../../contract/claims.ts'
 
 export interface LeaseTerms {
   /** The relay's id, as the allotment's `sub`. */
@@ -22,16 +20,15 @@ export type SignLease = (terms: LeaseTerms) => Promise<string>
 /** `kid`: the RFC 7638 thumbprint that the allotment's `cnf` key has. */
 export function leaseSigner(privateKey: InstanceType<typeof CryptoKey>, kid: string): SignLease {
   return async ({ relayId, product, instanceId, allotment, issuedAt, expiresAt }) => {
-    const claims = {
+    const claims: RelayLeaseClaims = {
       iss: relayId,
       aud: product,
       sub: instanceId,
-      jti: randomUUID(),
       allotment,
       iat: issuedAt,
       exp: expiresAt,
     }
-    const input = `${encode({ alg: 'EdDSA', typ: LEASE_TYP, kid })}.${encode(claims)}`
+    const input = `${encode({ alg: 'EdDSA', typ: RELAY_LEASE_TYP, kid })}.${encode(claims)}`
     const signature = await crypto.subtle.sign('Ed25519', privateKey, new TextEncoder().encode(input))
     return `${input}.${Buffer.from(signature).toString('base64url')}`
   }

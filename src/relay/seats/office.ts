@@ -48,7 +48,7 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       if (words.ofInstance(claims.aud, instanceId)?.action === 'kill') return { kind: 'killed' }
       const issuedAt = Math.floor(parts.now() / 1000)
       if (
-        words.isDead({ product: claims.aud, instanceId, licenseId: claims.license_id, issuedAt: claims.iat })
+        words.isDead({ product: claims.aud, instanceId, licenseId: claims.license_id, issuedAt: claims.nbf })
       ) {
         return { kind: 'nothing', why: 'rejected' }
       }

@@ -1,0 +1,151 @@
+// What the relay is made of, put together once: store, vendor, front and seats. Listens to nobody yet.
+import { randomUUID } from 'node:crypto'
+import type { RelaySettings } from '../config/relay-settings.ts'
+import type { Logger } from '../platform/logger.ts'
+import { StartError } from '../platform/start-error.ts'
+import { nodeHost } from '../sdk/host/node.ts'
+import type { FrontContext } from './front/answers.ts'
+import { type Enrolment, openRelayKey, readEnrolment } from './identity.ts'
+import { proofHash } from './proofs.ts'
+import { type Allotments, openAllotments } from './seats/allotments.ts'
+import { leaseSigner } from './seats/lease.ts'
+import { seatOffice } from './seats/office.ts'
+import { grantStore } from './store/grants.ts'
+import { type LeaseStore, leaseStore } from './store/leases.ts'
+import { openDatabase } from './store/open.ts'
+import { reportQueue } from './store/queue.ts'
+import { wordStore } from './store/words.ts'
+import { upstreamClient } from './upstream/client.ts'
+import { openVendorKeys } from './upstream/vendor-keys.ts'
+
+/** The vendor takes reports of the last 30 days. */
+const MOST_REPORT_AGE = 30 * 86_400_000
+const KEY_SET = 'key-set'
+const KEY_SET_PATH = '/.well-known/leasehold-keys'
+/** Seconds; what clients are told until the vendor has told something. */
+const INTERVALS = { heartbeat: 21_600, refresh: 43_200 }
+
+export interface OpenedRelay {
+  enrolment: Enrolment
+  front: FrontContext
+  leases: LeaseStore
+  allotments: Allotments
+  close(): void
+}
+
+export interface OpenOptions {
+  settings: RelaySettings
+  log: Logger
+  /** Told when the vendor comes or goes, and when a seat was leased or given back. */
+  onUpstream(away: boolean): void
+  onSeat(): void
+}
+
+/** @throws StartError with what is missing or unsafe. */
+export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptions): Promise<OpenedRelay> {
+  const database = openDatabase(settings.folder, log)
+  try {
+    const key = await openRelayKey(settings.folder)
+    const enrolment = complete(settings, await readEnrolment(settings.folder))
+    const host = nodeHost()
+    const now = host.clock.wall
+    const words = wordStore(database)
+    const grants = grantStore(database)
+    const leases = leaseStore(database)
+    const upstream = upstreamClient({
+      host,
+      url: enrolment.upstream,
+      timeout: settings.syncTimeout,
+      now,
+      onChange(away, why) {
+        if (away) log.warn({ why }, 'the vendor cannot be reached')
+        else log.info({}, 'the vendor answers')
+        onUpstream(away)
+      },
+    })
+    const keys = await openVendorKeys({
+      issuer: enrolment.issuer,
+      roots: enrolment.roots,
+      now: () => Math.floor(now() / 1000),
+      monotonic: host.clock.monotonic,
+      async fetchKeySet() {
+        const result = await upstream.send({ method: 'GET', path: KEY_SET_PATH, bearer: null, body: null })
+        return result.kind === 'answer' && result.status === 200 ? result.text.trim() : null
+      },
+      onKeySet: (token) => words.keepDocument(KEY_SET, token, now()),
+    })
+    const kept = words.document(KEY_SET)
+    if (kept !== null && !(await keys.follow(kept))) log.warn({}, 'the kept key set is not the vendor’s')
+    const { relayId, relayKey } = enrolment
+    const hash = proofHash(key.proofKey)
+    const allotments = openAllotments({ words, keys, upstream, relayId, relayKey, log, now })
+    const sign = leaseSigner(key.privateKey, key.kid)
+    const allotment = allotments.of
+    const seats = seatOffice({
+      relayId,
+      sign,
+      leases,
+      grants,
+      words,
+      keys,
+      hash,
+      allotment,
+      now,
+      onChange: onSeat,
+    })
+    let own = 0
+    return {
+      enrolment,
+      leases,
+      allotments,
+      front: {
+        grants,
+        words,
+        keys,
+        hash,
+        now,
+        upstream,
+        seats,
+        log,
+        times: settings,
+        intervals: INTERVALS,
+        queue: reportQueue(database, { mostBytes: settings.queueBytes, mostAge: MOST_REPORT_AGE }),
+        own: { bootId: randomUUID(), next: () => own++ },
+        keeps: settings.cache,
+        counts: { kept: 0, missed: 0, inGrace: 0, forwarded: 0 },
+      },
+      close: () => database.close(),
+    }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** The environment goes before the enrolment's file. */
+function complete(settings: RelaySettings, file: Enrolment | null): Enrolment {
+  const upstream = settings.upstream ?? file?.upstream
+  const issuer = settings.issuer ?? file?.issuer
+  const roots = settings.roots ?? file?.roots
+  const relayKey = settings.relayKey ?? file?.relayKey
+  const missing = [
+    upstream === undefined ? 'LEASEHOLD_UPSTREAM: is missing' : null,
+    issuer === undefined ? 'LEASEHOLD_ISSUER: is missing' : null,
+    roots === undefined ? 'LEASEHOLD_ROOT_KEYS: is missing, and nothing unsigned is believed' : null,
+    relayKey === undefined ? 'LEASEHOLD_RELAY_KEY: is missing' : null,
+    file === null ? 'the relay was not enrolled in this folder' : null,
+  ].filter((problem) => problem !== null)
+  if (
+    upstream === undefined ||
+    issuer === undefined ||
+    roots === undefined ||
+    relayKey === undefined ||
+    file === null
+  ) {
+    throw new StartError(
+      ['This relay cannot start:', ...missing.map((problem) => `  ${problem}`)].join('\n'),
+      'Ask your vendor for an enrolment code, then: leasehold relay enroll --upstream URL --code CODE --root KEY.',
+    )
+  }
+  return { upstream, issuer, roots: [...roots], relayKey, relayId: file.relayId }
+}

@@ -1,0 +1,170 @@
+// The relay process from start to stop. Each part lives in its own file; this one owns their order.
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { RelaySettings } from '../config/relay-settings.ts'
+import type { Logger } from '../platform/logger.ts'
+import { StartError } from '../platform/start-error.ts'
+import { readDevelopmentLicense } from './development.ts'
+import { serverFingerprint } from './fingerprint.ts'
+import { mountFront, problem } from './front/app.ts'
+import { mountPublicKeys } from './front/public-keys.ts'
+import { instanceSockets } from './live/instance-sockets.ts'
+import { keepUpstreamSocket } from './live/upstream-socket.ts'
+import { internalOnly, mountLocalApi } from './local/api.ts'
+import { relayMetrics, thresholdWatch } from './local/metrics.ts'
+import { mountPage } from './local/page.ts'
+import { standingOf } from './local/standing.ts'
+import { openRelay } from './open.ts'
+import { cleanUp } from './sync/clean-up.ts'
+import { startSync } from './sync/engine.ts'
+import { knownLicenses } from './sync/licenses.ts'
+import { syncPass } from './sync/pass.ts'
+
+export interface RunningRelay {
+  port: number
+  relayId: string
+  upstream: string
+  stop(): Promise<void>
+}
+
+/** Resolves once it listens. @throws StartError when it cannot start. */
+export async function startRelay(settings: RelaySettings, log: Logger): Promise<RunningRelay> {
+  const development =
+    settings.developmentLicense === null ? null : readDevelopmentLicense(settings.developmentLicense)
+  if (development) log.warn({ tier: development.tier }, 'DEVELOPMENT LICENSE configured: never in production')
+  let stopping = false
+  const relay = await openRelay({
+    settings,
+    log,
+    onUpstream: (away) => void (away || stopping || sync.now()),
+    onSeat: () => void (front.upstream.isAway() === true || sync.now()),
+  })
+  const { front, enrolment, leases, allotments } = relay
+  const pass = () => syncPass({ relay, log, isStopping: () => stopping })
+  const sync = startSync({
+    times: settings,
+    background: settings.backgroundSync,
+    pass,
+    log,
+    chance: Math.random,
+    now: front.now,
+  })
+  const sockets = instanceSockets(front)
+  const live = keepUpstreamSocket({
+    url: enrolment.upstream,
+    relayKey: enrolment.relayKey,
+    log,
+    chance: Math.random,
+    onEvent(event) {
+      sockets.tell(event)
+      if (event.type === 'keys.changed') void front.keys.refetch()
+      if (event.type !== 'action.changed') void sync.now()
+    },
+    onResync() {
+      sockets.resync()
+      void sync.now()
+    },
+  })
+  const standing = () =>
+    standingOf({
+      relayId: enrolment.relayId,
+      fingerprint,
+      upstreamUrl: enrolment.upstream,
+      upstream: front.upstream,
+      isLive: live.isOpen,
+      sync,
+      known: () => knownLicenses(front.words),
+      front,
+      leases,
+      allotments,
+      queue: front.queue,
+      times: settings,
+      sockets: sockets.count,
+      development: development !== null,
+      now: front.now,
+    })
+  const fingerprint = serverFingerprint()
+  const watch = thresholdWatch(log)
+  const chores = setInterval(() => watch(standing()), 60_000)
+  chores.unref()
+  const cleaning = setInterval(() => {
+    if (settings.cleanup) void cleanUp(relay, settings.failedMaxAge, log)
+  }, settings.cleanupInterval)
+  cleaning.unref()
+
+  const app = new Hono()
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', (c) => {
+    const ready = !stopping && front.keys.current() !== null
+    return c.json(
+      { status: ready ? 'ready' : 'not_ready', upstream: front.upstream.isAway() },
+      ready ? 200 : 503,
+    )
+  })
+  const metrics = relayMetrics(standing)
+  app.get('/metrics', internalOnly(settings.internalKey), async (c) => {
+    const { text, contentType } = await metrics()
+    return c.text(text, 200, { 'Content-Type': contentType })
+  })
+  const local = { internalKey: settings.internalKey, standing, sync, development }
+  mountLocalApi(app, local)
+  mountPage(app, local)
+  mountPublicKeys(app, front)
+  mountFront(app, front)
+  app.notFound((c) => problem(c, 'not_found', 'There is nothing at this path.'))
+  app.onError((error, c) => {
+    log.error({ err: error }, 'request failed')
+    return problem(c, 'internal_error', 'Something failed inside; the log of the relay tells more.')
+  })
+
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    sockets.upgrade(request, socket, head)
+  })
+  try {
+    await listening(server, settings)
+  } catch (error) {
+    live.stop()
+    await sync.stop()
+    relay.close()
+    throw error
+  }
+  void sync.now()
+  return {
+    port: (server.address() as AddressInfo).port,
+    relayId: enrolment.relayId,
+    upstream: enrolment.upstream,
+    async stop() {
+      stopping = true
+      clearInterval(chores)
+      clearInterval(cleaning)
+      live.stop()
+      sockets.close()
+      server.close()
+      server.closeIdleConnections()
+      await Promise.race([once(server, 'close'), new Promise((done) => setTimeout(done, 5000).unref())])
+      server.closeAllConnections()
+      await sync.stop()
+      relay.close()
+    },
+  }
+}
+
+function listening(server: Server, { host, port }: RelaySettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new StartError(
+          `The relay cannot listen on ${host}, port ${port} (${error.code ?? 'unknown reason'}).`,
+          'Set PORT and HOST to an address of this machine that is free.',
+          { cause: error },
+        ),
+      ),
+    )
+    server.listen(port, host, resolve)
+  })
+}
