@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Answer, startTestApp, type TestApp } from '../support/app.ts'
+import { removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+let app: TestApp
+let world: World
+let relay: TestRelay
+
+beforeAll(async () => {
+  app = await startTestApp({ startAt: new Date().toISOString() })
+  world = await createWorld(app)
+  relay = await startTestRelay(app)
+})
+
+afterAll(async () => {
+  await relay.stop()
+  await removeRelay(relay)
+  await app.stop()
+})
+
+const exchange = (instance: string, bearer = world.apiKey): Promise<Answer> =>
+  relay.call('POST', '/api/v1/licenses/token', { bearer, body: { instance_id: instance, version: '1' } })
+
+const activate = (instance: string, licenseKey = world.licenseKey): Promise<Answer> =>
+  relay.call('POST', '/api/v1/licenses/activate', {
+    body: { license_key: licenseKey, instance_id: instance, product: world.product },
+  })
+
+const heartbeat = (instance: string, bearer?: string): Promise<Answer> =>
+  relay.call('POST', '/api/v1/instances/heartbeat', {
+    bearer,
+    body: {
+      instance_id: instance,
+      product: world.product,
+      reported_tier: 'pro',
+      has_valid_entitlement: true,
+      metrics: { agent_count: 1 },
+    },
+  })
+
+describe('with the vendor in reach', () => {
+  test('its answers come through, word for word, and say nothing of a cache', async () => {
+    const answer = await exchange('online')
+    expect(answer.status).toBe(200)
+    expect(answer.body).toMatchObject({ expires_in: 86_400, action: 'none' })
+    expect(answer.headers.get('Leasehold-Cache')).toBeNull()
+  })
+
+  test('its refusals come through too', async () => {
+    const answer = await exchange('online', `${world.apiKey.slice(0, -1)}x`)
+    expect(answer).toMatchObject({ status: 401, body: { error: 'api_key_unknown' } })
+    expect(answer.headers.get('Content-Type')).toBe('application/problem+json')
+  })
+
+  test('the public keys are the vendor’s', async () => {
+    for (const path of ['/.well-known/leasehold-keys', '/.well-known/jwks.json', '/api/v1/signing-key']) {
+      expect((await relay.call('GET', path)).text.trim(), path).toBe(
+        (await app.call('GET', path)).text.trim(),
+      )
+    }
+  })
+
+  test.each([
+    ['text/plain', '{}', 415, 'unsupported_media_type'],
+    ['application/json', '[]', 400, 'invalid_json'],
+    ['application/json', 'x'.repeat(70_000), 413, 'body_too_large'],
+  ])('a body of %s is refused as the server refuses it', async (type, body, status, error) => {
+    const headers = { 'Content-Type': type }
+    const answer = await relay.call('POST', '/api/v1/licenses/token', { bearer: world.apiKey, body, headers })
+    expect(answer).toMatchObject({ status, body: { error } })
+  })
+})
+
+describe('with the vendor away', () => {
+  let online: Answer
+  let activated: Answer
+  let away: TestRelay
+
+  beforeAll(async () => {
+    online = await exchange('kept')
+    activated = await activate('seated')
+    expect(activated.body.status).toBe('active')
+    await heartbeat('seated')
+    // The same folder behind an address where nobody answers.
+    away = await relay.again({ LEASEHOLD_UPSTREAM: 'http://127.0.0.1:9' })
+    relay = away
+  })
+
+  test('an instance gets its license again, from a cache that was read from disk', async () => {
+    const answer = await exchange('kept')
+    expect(answer.status).toBe(200)
+    expect(answer.body.jwt).toBe(online.body.jwt)
+    expect(answer.body.expires_in).toBeGreaterThan(86_000)
+    expect(answer.body.directive).toBeUndefined()
+    expect(answer.headers.get('Leasehold-Cache')).toMatch(/^hit; age=\d+$/)
+  })
+
+  test('a refresh with its own JWT is answered the same', async () => {
+    const answer = await relay.call('POST', '/api/v1/licenses/refresh', {
+      bearer: online.body.jwt,
+      body: { instance_id: 'kept', version: '1', telemetry: { queries_total: 3 } },
+    })
+    expect(answer).toMatchObject({ status: 200, body: { jwt: online.body.jwt } })
+  })
+
+  test('activate and validate answer with what the vendor signed', async () => {
+    const answer = await activate('seated')
+    expect(answer.body).toMatchObject({ status: 'active', tier: 'pro', jwt: activated.body.jwt })
+    expect(answer.body.entitlement_token).toEqual(expect.any(String))
+    const validated = await relay.call('POST', '/api/v1/licenses/validate', {
+      body: { license_key: world.licenseKey, instance_id: 'seated', product: world.product },
+    })
+    expect(validated.body).toMatchObject({ status: 'valid', limits: activated.body.limits })
+  })
+
+  test('a heartbeat is heard, and is kept for the vendor', async () => {
+    const before = await queueLength()
+    const answer = await heartbeat('seated')
+    expect(answer.body).toMatchObject({ status: 'ok', action: 'none' })
+    expect(answer.body.config.feature_refresh_token).toMatch(/^[0-9a-f]{64}$/)
+    // It showed no credential: what is somebody's goes to nobody.
+    expect(answer.body.entitlement_token).toBeUndefined()
+    expect(await queueLength()).toBe(before + 1)
+  })
+
+  test('telemetry is taken from who is known, for whom is known', async () => {
+    const report = (instance_id: string) => ({
+      instance_id,
+      boot_id: '0b0c8f1e-6e0a-4a7e-9a53-0d6f5b8f7c11',
+      seq: 0,
+      observed_at: new Date().toISOString(),
+      metrics: { queries_total: 5 },
+    })
+    const reports = [report('kept'), report('stranger')]
+    const body = { reports }
+    const answer = await relay.call('POST', '/api/v1/telemetry', { bearer: online.body.jwt, body })
+    expect(answer.body).toEqual({ accepted: 1, duplicates: 0, rejected: [{ index: 1, error: 'not_found' }] })
+  })
+
+  test.each([
+    ['another instance with the same key', () => exchange('newcomer')],
+    ['a key that was never seen', () => exchange('kept', `${world.apiKey.slice(0, -3)}abc`)],
+    ['a JWT of another instance', () => refreshAs('seated', () => online.body.jwt)],
+    ['a JWT that nobody signed', () => refreshAs('kept', () => `${online.body.jwt.slice(0, -6)}AAAAAA`)],
+    ['an instance that is not known', () => heartbeat('newcomer')],
+  ])('%s is told that nothing is known, which takes nothing (T2)', async (_name, ask) => {
+    const answer = await ask()
+    expect(answer).toMatchObject({ status: 503, body: { error: 'vendor_unreachable' } })
+    expect(answer.headers.get('Retry-After')).toBe('30')
+  })
+
+  const refreshAs = (instance_id: string, bearer: () => string) =>
+    relay.call('POST', '/api/v1/licenses/refresh', { bearer: bearer(), body: { instance_id, version: '1' } })
+
+  test('no credential of an instance lies in the folder', async () => {
+    const { readdir, readFile } = await import('node:fs/promises')
+    const names = await readdir(relay.folder)
+    expect(names).toContain('relay.sqlite')
+    for (const name of names) {
+      const bytes = await readFile(`${relay.folder}/${name}`)
+      for (const secret of [world.apiKey, world.licenseKey, online.body.instance_token]) {
+        expect(bytes.includes(Buffer.from(secret)), name).toBe(false)
+      }
+    }
+  })
+
+  const queueLength = async (): Promise<number> =>
+    (await relay.local('GET', '/api/licenses/sync-status')).body.queue.length
+})
+
+describe('the local API', () => {
+  test.each(['/api/licenses/current', '/api/licenses/sync-status', '/metrics'])(
+    '%s is for those with the internal key',
+    async (path) => {
+      expect((await relay.call('GET', path)).status).toBe(401)
+      expect((await relay.call('GET', path, { bearer: 'wrong' })).status).toBe(401)
+      expect((await relay.local('GET', path)).status).toBe(200)
+    },
+  )
+
+  test('a sync without the vendor fails, and says why', async () => {
+    const answer = await relay.local('POST', '/api/licenses/manual-sync')
+    expect(answer).toMatchObject({ status: 502, body: { success: false, upstream: 'away' } })
+  })
+})

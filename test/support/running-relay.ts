@@ -1,0 +1,82 @@
+// A relay in this process, beside a server in this process: real HTTP, real files, the real clock.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadRelaySettings } from '../../src/config/relay-settings.ts'
+import { openRelayKey, writeEnrolment } from '../../src/relay/identity.ts'
+import { type RunningRelay, startRelay } from '../../src/relay/run.ts'
+import { type Call, caller, type TestApp } from './app.ts'
+import { freePort } from './leasehold-process.ts'
+import { silentLog } from './silent-log.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+export const INTERNAL_KEY = 'internal-key-of-the-test-site'
+
+export interface TestRelay {
+  url: string
+  folder: string
+  relay: RunningRelay
+  call: Call
+  /** `call` with the internal API key. */
+  local: Call
+  stop(): Promise<void>
+  /** The same relay again, on its folder. */
+  again(env?: Record<string, string>): Promise<TestRelay>
+}
+
+export interface TestRelayOptions {
+  env?: Record<string, string>
+  folder?: string
+  /** Where the vendor is reached: `app.url` unless something stands between. */
+  upstream?: string
+  relayId?: string
+  relayKey?: string
+}
+
+/** Enrolled by hand unless `relayKey` was given by the vendor. */
+export async function startTestRelay(app: TestApp, options: TestRelayOptions = {}): Promise<TestRelay> {
+  const folder = options.folder ?? join(await temporaryFolder('leasehold-test-relay-'), 'relay')
+  const upstream = options.upstream ?? app.url
+  if (options.folder === undefined) {
+    await openRelayKey(folder)
+    await writeEnrolment(folder, {
+      upstream,
+      relayId: options.relayId ?? 'rly_00000000000000000000000000000001',
+      relayKey: options.relayKey ?? 'lrk_unknown-to-the-vendor-00000',
+      issuer: app.services.settings.issuer,
+      roots: [app.services.rootPublicKeyHex],
+    })
+  }
+  const settings = loadRelaySettings({
+    LEASEHOLD_RELAY_DIR: folder,
+    PORT: String(await freePort()),
+    SECRET_INTERNAL_API_KEY: INTERNAL_KEY,
+    SYNC_TIMEOUT: '2000',
+    SYNC_RETRY_DELAY: '50',
+    LOG_LEVEL: 'silent',
+    ...options.env,
+  })
+  const relay = await startRelay(settings, silentLog)
+  const url = `http://127.0.0.1:${relay.port}`
+  const call = caller(url)
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= relay.stop()
+    return stopped
+  }
+  return {
+    url,
+    folder,
+    relay,
+    call,
+    local: (method, path, more) =>
+      call(method, path, { ...more, headers: { 'x-internal-api-key': INTERNAL_KEY, ...more?.headers } }),
+    stop,
+    async again(env = {}) {
+      await stop()
+      return startTestRelay(app, { ...options, folder, env: { ...options.env, ...env } })
+    },
+  }
+}
+
+export const removeRelay = ({ folder }: TestRelay): Promise<void> =>
+  rm(join(folder, '..'), { recursive: true, force: true })
