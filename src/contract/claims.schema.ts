@@ -2,6 +2,7 @@
 // readers accept and refuse the same payloads.
 import { z } from 'zod'
 import type {
+  ActivationClaims,
   DirectiveClaims,
   EntitlementTokenPayload,
   KeySetClaims,
@@ -84,6 +85,29 @@ export const directiveClaims = z
   })
   .refine(({ iat, exp }) => iat < exp && exp - iat <= 300, { path: ['exp'] })
   .meta({ id: 'DirectiveClaims' }) satisfies z.ZodType<DirectiveClaims>
+
+export const activationClaims = z
+  .object({
+    iss: longText,
+    aud: text,
+    instance_id: text,
+    license_id: text,
+    nonce: z.string().regex(/^[A-Za-z0-9_-]{16,64}$/),
+    iat: seconds,
+    exp: seconds,
+    action: z.enum(['none', 'downgrade']),
+    seq: count,
+    reason: z.union([z.literal(''), text]),
+    grant: z
+      .string()
+      .max(65_536)
+      .regex(/^eyJ[\w-]*\.[\w-]+\.[\w-]+$/),
+    tier: forbidden,
+    status: forbidden,
+    sub: forbidden,
+  })
+  .refine(({ iat, exp }) => iat < exp && exp - iat <= 2_592_000, { path: ['exp'] })
+  .meta({ id: 'ActivationClaims' }) satisfies z.ZodType<ActivationClaims>
 
 export const keySetKey = z
   .object({

@@ -8,6 +8,7 @@ export const KEY_SET_TYP = 'leasehold-keys+jwt'
 export const ALLOTMENT_TYP = 'leasehold-allotment+jwt'
 /** Signed by a relay's own key, never by a vendor's: mint/ does not know it. */
 export const RELAY_LEASE_TYP = 'leasehold-lease+jwt'
+export const ACTIVATION_TYP = 'leasehold-activation+jwt'
 
 /** The one signature algorithm, as RFC 8037 names it in a JWS header. */
 export const SIGNATURE_ALG = 'EdDSA'
@@ -42,6 +43,8 @@ export type KeyStatus = (typeof KEY_STATUSES)[number]
 
 /** Seconds from a directive's `iat` to its `exp`. */
 export const DIRECTIVE_LIFE = 300
+/** Seconds within which an offline answer has to be installed: 30 days, for a journey on foot. */
+export const ACTIVATION_LIFE = 2_592_000
 /** Seconds from an entitlement token's `issued_at` to its `expires_at`. */
 export const ENTITLEMENT_TOKEN_LIFE = 86_400
 /** Seconds from a key set's `iat` to its `exp`: 400 days. */
@@ -109,6 +112,27 @@ export interface DirectiveClaims {
   exp: number
   /** Why, as a code; the empty string where there is nothing to explain. */
   reason: string
+}
+
+/** The answer to an offline activation: a lease and the action in force, for a site that no network reaches. */
+export interface ActivationClaims {
+  iss: string
+  /** Product code. */
+  aud: string
+  instance_id: string
+  license_id: string
+  /** Of the request file; answered once. */
+  nonce: string
+  iat: number
+  /** Until when it may be installed; the lease has an end of its own. */
+  exp: number
+  /** A killed instance is given no answer (T3). */
+  action: Exclude<Action, 'kill'>
+  /** Names the state, for acknowledgement, as in a directive. */
+  seq: number
+  reason: string
+  /** A license JWT of the same license, bound to the same instance. */
+  grant: string
 }
 
 export interface KeySetKey {
@@ -238,6 +262,7 @@ export interface JwsClaims {
   [DIRECTIVE_TYP]: DirectiveClaims
   [KEY_SET_TYP]: KeySetClaims
   [ALLOTMENT_TYP]: AllotmentClaims
+  [ACTIVATION_TYP]: ActivationClaims
 }
 export type JwsTyp = keyof JwsClaims
 

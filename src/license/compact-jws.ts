@@ -1,16 +1,20 @@
 // The form of a compact JWS (RFC 7515, section 7.1), as strict as T4 asks. Chooses no key and trusts none.
-import { KEY_SET_TYP, RELAY_LEASE_TYP, SIGNATURE_ALG } from '../contract/claims.ts'
+import { ACTIVATION_TYP, KEY_SET_TYP, RELAY_LEASE_TYP, SIGNATURE_ALG } from '../contract/claims.ts'
 import { decodeBase64url } from './base64.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import { checkSignature, type RelayKey, type RootKey, type TrustedKey } from './trusted-keys.ts'
 import { type JwsHeader, type Refused, refused } from './verified.ts'
 
-/** Characters. No signed object but a key set comes near it. */
+/** Characters. No other signed object comes near it. */
 export const MAX_TOKEN_LENGTH = 65_536
-/** A key set names every key that still verifies something: some 1,300 of them. */
-const MAX_KEY_SET_LENGTH = 262_144
-/** A relay lease holds a whole allotment, in base64url once more. */
-const MAX_LEASE_LENGTH = 90_112
+const LONGER: Readonly<Record<string, number>> = {
+  /** A key set names every key that still verifies something: some 1,300 of them. */
+  [KEY_SET_TYP]: 262_144,
+  /** A relay lease holds a whole allotment, in base64url once more. */
+  [RELAY_LEASE_TYP]: 90_112,
+  /** An offline answer holds a whole license JWT, likewise. */
+  [ACTIVATION_TYP]: 98_304,
+}
 const SIGNATURE_BYTES = 64
 
 /** Header parameters that bring a key along or change what is signed (T4; RFC 7515, 4.1.2 to 4.1.11; RFC 7797). */
@@ -31,7 +35,7 @@ const ascii = new TextEncoder()
 export function readCompactJws(token: string, typ: string): CompactJws | Refused {
   // Typed as text, but it often comes out of an answer's JSON.
   if (typeof token !== 'string') return refused('wrong_form')
-  if (token.length > mostOf(typ)) return refused('too_large')
+  if (token.length > (LONGER[typ] ?? MAX_TOKEN_LENGTH)) return refused('too_large')
   const [encodedHeader, encodedPayload, encodedSignature, ...rest] = token.split('.', 4)
   if (!encodedHeader?.startsWith('eyJ') || !encodedPayload || !encodedSignature || rest.length > 0) {
     return refused('wrong_form')
@@ -56,11 +60,6 @@ export async function checkCompactJws(
     return refused('bad_signature')
   const payload = parseJsonObject(jws.payload)
   return payload.ok ? { ok: true, payload: payload.value } : payload
-}
-
-function mostOf(typ: string): number {
-  if (typ === KEY_SET_TYP) return MAX_KEY_SET_LENGTH
-  return typ === RELAY_LEASE_TYP ? MAX_LEASE_LENGTH : MAX_TOKEN_LENGTH
 }
 
 function readHeader(bytes: Uint8Array, typ: string): { ok: true; header: JwsHeader } | Refused {

@@ -1,6 +1,11 @@
 // Verifies a compact JWS against a product's trusted keys (T4). Reads no claim but `aud` and when it
 // was signed, which bind it to its key.
-import { ALLOTMENT_TYP, type DIRECTIVE_TYP, type LICENSE_TYP } from '../contract/claims.ts'
+import {
+  type ACTIVATION_TYP,
+  ALLOTMENT_TYP,
+  type DIRECTIVE_TYP,
+  type LICENSE_TYP,
+} from '../contract/claims.ts'
 import { checkCompactJws, readCompactJws } from './compact-jws.ts'
 import type { JsonObject } from './json.ts'
 import { checkKey } from './key-choice.ts'
@@ -8,7 +13,7 @@ import type { TrustedKey, TrustedKeys } from './trusted-keys.ts'
 import { type JwsHeader, type Refused, refused } from './verified.ts'
 
 export interface JwsExpectation {
-  typ: typeof LICENSE_TYP | typeof DIRECTIVE_TYP | typeof ALLOTMENT_TYP
+  typ: typeof LICENSE_TYP | typeof DIRECTIVE_TYP | typeof ALLOTMENT_TYP | typeof ACTIVATION_TYP
   /** Product code; null takes the product that the key belongs to (the server, which trusts all its own keys). */
   product: string | null
   keys: TrustedKeys

@@ -32,6 +32,7 @@ export const REFUSALS = [
   'wrong_audience',
   'wrong_instance',
   'wrong_nonce',
+  'bad_grant',
   'expired',
   // Key sets
   'key_set_expired',

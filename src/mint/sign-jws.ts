@@ -1,5 +1,6 @@
 // Signs JWS objects: each `typ` with its claims and its kind of key, never bare bytes (T4).
 import {
+  ACTIVATION_TYP,
   ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   type JwsClaims,
@@ -8,6 +9,7 @@ import {
   LICENSE_TYP,
   SIGNATURE_ALG,
 } from '../contract/claims.ts'
+import { readActivationClaims } from '../license/activation.ts'
 import { readAllotmentClaims } from '../license/allotment.ts'
 import { encodeBase64url } from '../license/base64.ts'
 import { readDirectiveClaims } from '../license/directive.ts'
@@ -34,6 +36,7 @@ const RULES: Rules = {
   [DIRECTIVE_TYP]: { use: 'jws', read: readDirectiveClaims },
   [ALLOTMENT_TYP]: { use: 'jws', read: readAllotmentClaims },
   [KEY_SET_TYP]: { use: 'root', read: readKeySetClaims },
+  [ACTIVATION_TYP]: { use: 'jws', read: readActivationClaims },
 }
 
 const utf8 = new TextEncoder()

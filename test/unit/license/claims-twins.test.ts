@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import {
+  activationClaims,
   directiveClaims,
   entitlementTokenPayload,
   keySetClaims,
@@ -15,6 +16,7 @@ import {
   KEY_USES,
   LAST_SECOND,
 } from '../../../src/contract/claims.ts'
+import { readActivationClaims } from '../../../src/license/activation.ts'
 import { readDirectiveClaims } from '../../../src/license/directive.ts'
 import { readEntitlementToken } from '../../../src/license/entitlement-token.ts'
 import { type JsonObject, parseJsonObject } from '../../../src/license/json.ts'
@@ -45,6 +47,12 @@ const keys = KEY_STATUSES.map((status, i) => ({
 const TWINS: Twins[] = [
   { name: 'license JWT', read: readLicenseClaims, schema: licenseClaims, sample: samples.licenseClaims },
   { name: 'directive', read: readDirectiveClaims, schema: directiveClaims, sample: samples.directiveClaims },
+  {
+    name: 'offline answer',
+    read: readActivationClaims,
+    schema: activationClaims,
+    sample: { ...samples.activationClaims, grant: 'eyJ.payload.signature' },
+  },
   {
     name: 'key set',
     read: readKeySetClaims,

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { ALLOTMENT_TYP, DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../../src/contract/claims.ts'
+import {
+  ACTIVATION_TYP,
+  ALLOTMENT_TYP,
+  DIRECTIVE_TYP,
+  KEY_SET_TYP,
+  LICENSE_TYP,
+} from '../../../src/contract/claims.ts'
 import { trustKeys } from '../../../src/license/trusted-keys.ts'
 import { openRootKey, openSigningKey } from '../../../src/mint/keys.ts'
 import { signJws } from '../../../src/mint/sign-jws.ts'
@@ -8,13 +14,23 @@ import {
   allotmentClaims,
   directiveClaims,
   entitlementPayload,
+  envelopePayload,
   keySetClaims,
   licenseClaims,
   licenseKeyPayload,
   PRODUCT,
   trust,
 } from './fixtures.ts'
-import { isJws, kids, ownTrust, pairs, signedObjects, type Use, write } from './signed-objects.ts'
+import {
+  activationPayload,
+  isJws,
+  kids,
+  ownTrust,
+  pairs,
+  signedObjects,
+  type Use,
+  write,
+} from './signed-objects.ts'
 
 const names = signedObjects.map(({ name }) => name)
 const forms = [...new Set(signedObjects.map(({ form }) => form))]
@@ -41,10 +57,14 @@ describe('every signed object against every verifier', () => {
       'license JWT': await signJws(jws, LICENSE_TYP, licenseClaims),
       directive: await signJws(jws, DIRECTIVE_TYP, directiveClaims),
       allotment: await signJws(jws, ALLOTMENT_TYP, allotmentClaims(pairs.relay.x)),
+      'offline answer': await signJws(jws, ACTIVATION_TYP, activationPayload),
       'key set': await signJws(root, KEY_SET_TYP, keySetClaims([])),
       'entitlement token': await signRaw(raw, 'entitlement_token', entitlementPayload),
       'license key': await signRaw(raw, 'license_key', licenseKeyPayload),
+      envelope: await signRaw(raw, 'envelope', envelopePayload),
     }
+    // A relay's own key signs its leases.
+    expect(Object.keys(minted).sort()).toEqual(names.filter((name) => name !== 'relay lease').sort())
     for (const [object, text] of Object.entries(minted)) {
       for (const { name, verify } of signedObjects) {
         expect([object, name, (await verify(text, ownTrust)).ok]).toEqual([object, name, object === name])

@@ -2,6 +2,7 @@
 // it makes does not depend on the code under test, and so that it can make what mint/ refuses to.
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type {
+  ActivationClaims,
   AllotmentClaims,
   DirectiveClaims,
   EntitlementTokenPayload,
@@ -155,6 +156,20 @@ export const directiveClaims: DirectiveClaims = {
   nonce: NONCE,
   iat: NOW,
   exp: NOW + 300,
+  reason: '',
+}
+
+/** Without its grant, which has to be signed. */
+export const activationClaims: Omit<ActivationClaims, 'grant'> = {
+  iss: ISSUER,
+  aud: PRODUCT,
+  instance_id: INSTANCE,
+  license_id: 'lic_1',
+  nonce: NONCE,
+  iat: NOW,
+  exp: NOW + 2_592_000,
+  action: 'none',
+  seq: 1,
   reason: '',
 }
 

@@ -1,11 +1,13 @@
 // Every signed object of the wire formats, one row each: what it holds, its form, the key that signs it, its verifier.
 import {
+  ACTIVATION_TYP,
   ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   KEY_SET_TYP,
   LICENSE_TYP,
   RELAY_LEASE_TYP,
 } from '../../../src/contract/claims.ts'
+import { verifyActivation } from '../../../src/license/activation.ts'
 import { verifyAllotment } from '../../../src/license/allotment.ts'
 import { verifyDirective } from '../../../src/license/directive.ts'
 import { verifyEntitlementToken } from '../../../src/license/entitlement-token.ts'
@@ -16,6 +18,7 @@ import { verifyLicenseKey } from '../../../src/license/license-key.ts'
 import { verifyRelayLease } from '../../../src/license/relay-lease.ts'
 import { keyThumbprint, type TrustedKeys, trustKeys } from '../../../src/license/trusted-keys.ts'
 import {
+  activationClaims,
   allotmentClaims,
   directiveClaims,
   entitlementPayload,
@@ -73,6 +76,11 @@ export interface SignedObject {
   verify: (token: string, trusted: Trust) => Promise<{ ok: boolean; reason?: string }>
 }
 
+export const activationPayload = {
+  ...activationClaims,
+  grant: nodeJws(pairs.jws, { alg: 'EdDSA', typ: LICENSE_TYP, kid: kids.jws }, licenseClaims),
+}
+
 const common = { issuer: ISSUER, instanceId: INSTANCE, acceptRetired: true, now: NOW }
 
 /** A new signed object adds one row here, and is held against every verifier. */
@@ -91,6 +99,13 @@ export const signedObjects: SignedObject[] = [
     use: 'jws',
     verify: (token, trusted) =>
       verifyDirective(token, { ...common, ...trusted, nonce: NONCE, mayTake: true }),
+  },
+  {
+    name: 'offline answer',
+    payload: activationPayload,
+    form: ACTIVATION_TYP,
+    use: 'jws',
+    verify: (token, trusted) => verifyActivation(token, { ...common, ...trusted, age: 'unexpired' }),
   },
   {
     name: 'key set',
