@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../src/contract/claims.ts'
+import { ACTIVATION_TYP, DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../src/contract/claims.ts'
 import { keyThumbprint } from '../../src/license/trusted-keys.ts'
 import { inProcess, spawned } from '../support/leasehold-cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -20,6 +20,7 @@ const DAY = 86_400
 const today = {
   license: { ...samples.licenseClaims, iat: now, exp: now + DAY, license_exp: now + 90 * DAY },
   directive: { ...samples.directiveClaims, iat: now, exp: now + 300 },
+  activation: { ...samples.activationClaims, iat: now, exp: now + DAY, grant: 'eyJ.payload.signature' },
   keySet: { ...samples.keySetClaims([]), iat: now, exp: now + 34_560_000 },
   entitlement: { ...samples.entitlementPayload, issued_at: now, expires_at: now + DAY },
   licenseKey: { ...samples.licenseKeyPayload, issued_at: now, expires_at: now + 365 * DAY },
@@ -35,6 +36,7 @@ const envelope = (payload: object) =>
 const TOKENS = {
   'license JWT': jws(LICENSE_TYP, today.license),
   directive: jws(DIRECTIVE_TYP, today.directive),
+  'offline answer': jws(ACTIVATION_TYP, today.activation),
   'key set': jws(KEY_SET_TYP, today.keySet),
   'license key': nodeRaw(pair, today.licenseKey),
   'entitlement token': nodeRaw(pair, today.entitlement),
@@ -93,12 +95,24 @@ describe.each(kinds)('a %s', (kind, token) => {
   })
 })
 
+test('an offline answer is found in its file', async () => {
+  const answer = {
+    kind: 'leasehold-activation',
+    version: 1,
+    activation: TOKENS['offline answer'],
+    key_set: 'x',
+  }
+  const told = JSON.parse((await inProcess(['inspect', '-', key, '--json'], JSON.stringify(answer))).out)
+  expect(told).toMatchObject({ verified: true, kind: 'offline answer', claims: { instance_id: 'test-001' } })
+})
+
 describe('what a token has to name', () => {
   test.each([
     ['license JWT', '--issuer=https://other.example', 'it names issuer'],
     ['license JWT', '--product=other', 'it names another product'],
     ['license JWT', '--instance=other', 'it names instance'],
     ['directive', '--instance=other', 'it names instance'],
+    ['offline answer', '--instance=other', 'it names instance'],
     ['license key', '--product=other', 'it names another product'],
     ['entitlement token', '--issuer=https://other.example', 'it names issuer'],
     ['key set', '--issuer=https://other.example', 'it names another issuer'],

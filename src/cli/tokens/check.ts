@@ -1,4 +1,6 @@
 // Whether a recognised token was signed by a trusted key, and names what it has to. Says what was not compared.
+
+import { readActivationClaims } from '../../license/activation.ts'
 import { readAllotmentClaims } from '../../license/allotment.ts'
 import { readDirectiveClaims } from '../../license/directive.ts'
 import { readEntitlementToken } from '../../license/entitlement-token.ts'
@@ -24,6 +26,7 @@ export type Checked =
 const MEMBERS: Readonly<Record<Recognised['kind'], Partial<Record<keyof Expected, string>>>> = {
   'license JWT': { issuer: 'iss', product: 'aud', tenant: 'tenant_id', instance: 'instance_id' },
   directive: { issuer: 'iss', product: 'aud', instance: 'sub' },
+  'offline answer': { issuer: 'iss', product: 'aud', instance: 'instance_id' },
   'key set': { issuer: 'iss' },
   allotment: { issuer: 'iss', product: 'aud' },
   'relay lease': { product: 'aud', instance: 'sub' },
@@ -63,6 +66,8 @@ async function checkSignature(found: Recognised, trust: TokenArguments, now: num
       return jws(found, product, await keysFor(trust, product, 'jws'), readAllotmentClaims)
     case 'relay lease':
       return relayLease(found, trust, product, now)
+    case 'offline answer':
+      return jws(found, product, await keysFor(trust, product, 'jws'), readActivationClaims)
     case 'license key':
       return twoPart(token, product, await keysFor(trust, product, 'raw'), readLicenseKey)
     case 'entitlement token':

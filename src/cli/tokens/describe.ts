@@ -24,6 +24,8 @@ export interface Description {
 
 const NOTES: Partial<Record<Recognised['kind'], string>> = {
   directive: 'An instance obeys it only in answer to the request that carried its nonce (T1).',
+  'offline answer':
+    'It installs once, where its request was made. The lease that it grants has an end of its own (T3, T6).',
   'key set': 'Past its end it still verifies grants, but no directive that takes something away (T4).',
   'entitlement token': 'It has no grace.',
   allotment: 'A relay gives out its seats by leases of its own, none of which outlives it. It has no grace.',

@@ -1,18 +1,21 @@
 // What a signed object claims to be, by its form and its own words. Checks no signature: nothing here is to be believed.
 import {
+  ACTIVATION_TYP,
   ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   KEY_SET_TYP,
   LICENSE_TYP,
   RELAY_LEASE_TYP,
 } from '../../contract/claims.ts'
+import { ACTIVATION_ANSWER } from '../../contract/offline-activation.ts'
 import { decodeBase64, decodeBase64url } from '../../license/base64.ts'
-import { MAX_TOKEN_LENGTH, readCompactJws } from '../../license/compact-jws.ts'
+import { readCompactJws } from '../../license/compact-jws.ts'
 import { type JsonObject, parseJsonObject } from '../../license/json.ts'
 
 export type TokenKind =
   | 'license JWT'
   | 'directive'
+  | 'offline answer'
   | 'key set'
   | 'allotment'
   | 'relay lease'
@@ -34,17 +37,29 @@ export interface Recognised {
 const TYPS: Readonly<Record<string, TokenKind>> = {
   [LICENSE_TYP]: 'license JWT',
   [DIRECTIVE_TYP]: 'directive',
+  [ACTIVATION_TYP]: 'offline answer',
   [KEY_SET_TYP]: 'key set',
   [ALLOTMENT_TYP]: 'allotment',
   [RELAY_LEASE_TYP]: 'relay lease',
 }
 
+const LONGEST = 262_144
+
 /** Null for what is none of them. */
 export function recognise(text: string): Recognised | null {
-  const token = text.trim()
-  if (token.length > MAX_TOKEN_LENGTH) return null
+  const token = answerIn(text) ?? text.trim()
+  // Each kind has a limit of its own below this.
+  if (token.length > LONGEST) return null
   const parts = token.split('.')
   return parts.length === 3 ? asJws(token, parts[0] ?? '') : parts.length === 2 ? asRaw(token, parts) : null
+}
+
+/** An offline answer comes in a file, beside the key set that verifies it. */
+function answerIn(text: string): string | null {
+  if (!text.trimStart().startsWith('{')) return null
+  const file = parseJsonObject(new TextEncoder().encode(text))
+  const { kind, activation } = file.ok ? file.value : {}
+  return kind === ACTIVATION_ANSWER && typeof activation === 'string' ? activation : null
 }
 
 function asJws(token: string, encodedHeader: string): Recognised | null {

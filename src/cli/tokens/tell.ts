@@ -25,7 +25,7 @@ export async function tell(trust: TokenArguments, io: CommandIo): Promise<Told> 
   const found = recognise(await contentOrInput(trust.file, io))
   if (!found) {
     throw new UnknownToken(
-      `${trust.file === '-' ? 'Standard input' : trust.file} holds no license JWT, license key, entitlement token, envelope, directive, allotment, relay lease or key set.`,
+      `${trust.file === '-' ? 'Standard input' : trust.file} holds no license JWT, license key, entitlement token, envelope, directive, offline answer, allotment, relay lease or key set.`,
       'Give the token alone, whole and unchanged: an envelope is base64 with padding, the others are base64url.',
     )
   }
