@@ -81,6 +81,7 @@ export const settingsSchema = z.object({
   }),
   LEASEHOLD_TOKEN_LIFE: lasting('1s', '366d', '24h', 'Life of a license JWT, which is a lease'),
   LEASEHOLD_ENTITLEMENT_LIFE: lasting('1s', '24h', '24h', 'Life of an entitlement token'),
+  LEASEHOLD_OFFLINE_LEASE: lasting('1d', '3650d', '366d', 'Longest lease of an offline activation'),
   LEASEHOLD_STALE_AFTER: lasting(
     '15m',
     '366d',

@@ -33,6 +33,7 @@ export interface Settings {
   readonly actionBudget: ActionBudget | null
   readonly tokenLifeSeconds: number
   readonly entitlementLifeSeconds: number
+  readonly offlineLeaseSeconds: number
   readonly staleAfterSeconds: number
   readonly retentionReportsSeconds: number
   readonly retentionAuditSeconds: number
@@ -88,6 +89,7 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     actionBudget: values.LEASEHOLD_ACTION_BUDGET,
     tokenLifeSeconds: values.LEASEHOLD_TOKEN_LIFE,
     entitlementLifeSeconds: values.LEASEHOLD_ENTITLEMENT_LIFE,
+    offlineLeaseSeconds: values.LEASEHOLD_OFFLINE_LEASE,
     staleAfterSeconds: values.LEASEHOLD_STALE_AFTER,
     retentionReportsSeconds: values.LEASEHOLD_RETENTION_REPORTS,
     retentionAuditSeconds: values.LEASEHOLD_RETENTION_AUDIT,

@@ -17,6 +17,8 @@ export interface DomainSettings {
   publicUrl: string
   tokenLife: number
   entitlementLife: number
+  /** The longest lease of an offline activation. */
+  offlineLease: number
   staleAfter: number
   heartbeatInterval: number
   refreshInterval: number

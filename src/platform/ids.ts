@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   lk: 'license key',
   sjw: 'static JWT',
   env: 'envelope',
+  ofa: 'offline activation',
   ins: 'instance',
   act: 'activation',
   rep: 'report',

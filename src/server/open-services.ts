@@ -23,6 +23,7 @@ export function domainSettings(settings: Settings): DomainSettings {
     publicUrl: settings.publicUrl,
     tokenLife: settings.tokenLifeSeconds,
     entitlementLife: settings.entitlementLifeSeconds,
+    offlineLease: settings.offlineLeaseSeconds,
     staleAfter: settings.staleAfterSeconds,
     actionBudget: settings.actionBudget,
     heartbeatInterval: HEARTBEAT_INTERVAL,

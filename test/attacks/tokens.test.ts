@@ -1,5 +1,6 @@
 // Hostile license JWTs and license keys against every route that takes one, and against the verifiers alone (T4, T8).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifyActivation } from '../../src/license/activation.ts'
 import { verifyLicenseJwt } from '../../src/license/license-jwt.ts'
 import { importRootKey, importTrustedKey, type PublicKey } from '../../src/license/trusted-keys.ts'
 import { unixSeconds } from '../../src/platform/time.ts'
@@ -89,6 +90,23 @@ const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 
 const GIVES = ['jwt', 'entitlement_token', 'directive', 'action', 'config', 'instance_token', 'refresh_token']
 
+/** What is issued for a site without a network. */
+async function offline(instance_id: string): Promise<{ envelope: string; activation: string }> {
+  const path = `/licenses/${world.licenseId}`
+  await app.admin('PATCH', path, { tenant_id: 'acme' })
+  const { body } = await app.admin('POST', `${path}/offline-activations`, {
+    kind: 'leasehold-activation-request',
+    version: 1,
+    product: 'keldris',
+    instance_id,
+    nonce: crypto.randomUUID(),
+    created_at: app.clock.now().toISOString(),
+    action: 'none',
+    action_seq: null,
+  })
+  return { ...(await app.admin('POST', `${path}/envelope`)).body, activation: body.activation }
+}
+
 describe('the routes that take a license JWT', () => {
   test('take a good one, and one that is signed anew: the suite can fail', async () => {
     const anew = await forgeJws(good.signer, good.header, good.claims)
@@ -128,7 +146,17 @@ describe('the routes that take a license JWT', () => {
       app.call('POST', '/api/v1/licenses/activate', { body: { ...seat('honest-2'), nonce: NONCE } }),
     )
     const keySet = (await app.call('GET', '/.well-known/leasehold-keys')).text
-    const purposes = [body.directive, body.entitlement_token, world.licenseKey, keySet, body.refresh_token]
+    const { envelope, activation } = await offline('honest-2')
+    const { directive, entitlement_token, refresh_token } = body
+    const purposes = [
+      directive,
+      entitlement_token,
+      world.licenseKey,
+      keySet,
+      refresh_token,
+      envelope,
+      activation,
+    ]
     for (const token of purposes) {
       expect(typeof token).toBe('string')
       for (const [name, call] of Object.entries(ROUTES)) {
@@ -260,6 +288,29 @@ describe('the verifier alone', () => {
       // What only the server's records can tell: ids that have no such form here.
       expect(passed).toEqual(['a license_id that is none', 'a seat that is none'])
     }
+  })
+
+  test('takes the good offline answer and none of the hostile ones, nor those as its grant', async () => {
+    const { activation } = await offline(INSTANCE)
+    const claims = claimsOf(activation)
+    const header = { ...good.header, typ: 'leasehold-activation+jwt' }
+    const { trusted: keys } = await app.services.keyring.current()
+    const now = unixSeconds(app.clock.now())
+    const expected = { issuer: ISSUER, product: 'keldris', instanceId: INSTANCE, keys, now }
+    const verify = (token: string) => verifyActivation(token, { ...expected, age: 'unexpired' })
+    expect((await verify(activation)).ok).toBe(true)
+    expect(await forgeJws(good.signer, header, claims)).toBe(activation)
+    const passed: string[] = []
+    for (const [what, token] of await hostileJwts({ ...good, text: activation, header, claims, now })) {
+      if ((await verify(token)).ok) passed.push(what)
+    }
+    for (const [what, grant] of hostile) {
+      if ((await verify(await forgeJws(good.signer, header, { ...claims, grant }))).ok)
+        passed.push(`${what}, granted`)
+    }
+    // Members that an answer does not have, or has by right; its own are held by the diagonal test.
+    const ofLicense = /^(no )?(grace_days|features|limits|quotas|sub|jti|tier)\b|^a seat|of a directive$/
+    expect(passed.filter((what) => !ofLicense.test(what))).toEqual(['typ "leasehold-activation+jwt"'])
   })
 
   test('cannot be given a key under which one signature fits many texts', async () => {

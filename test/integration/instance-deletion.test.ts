@@ -73,6 +73,16 @@ describe('an instance that an admin removes', () => {
        insert into relay_leases (relay_id, license_id, instance_key, allotment_seq, expires_at, reported_at)
        values ('${relay}', '${uuid(own.licenseId)}', '${uuid(id)}', 1, '2026-03-02', '2026-03-01')`,
     )
+    await app.admin('POST', `/licenses/${own.licenseId}/offline-activations`, {
+      kind: 'leasehold-activation-request',
+      version: 1,
+      product: own.product,
+      instance_id: 'gone-1',
+      nonce: 'n0nce_n0nce_n0nce-1',
+      created_at: '2026-03-01T12:00:00Z',
+      action: 'none',
+      action_seq: null,
+    })
     const before = await rowsOf(id)
     expect(Object.values(before ?? {}).every((count) => Number(count) > 0)).toBe(true)
     const { status, text } = await app.admin('DELETE', `/instances/${id}`)
@@ -89,7 +99,7 @@ describe('an instance that an admin removes', () => {
       instance_id: 'gone-1',
       product: 'keldris',
       action: 'none',
-      deleted: { ...deleted, jwt_bindings: 0 },
+      deleted: { ...deleted, jwt_bindings: 1 },
     })
     app.clock.advance(HOUR)
     expect((await activate('gone-1', own)).body.status).toBe('active')

@@ -46,6 +46,7 @@ beforeEach(async () => {
       publicUrl: 'https://license.example.com',
       tokenLife: 86_400,
       entitlementLife: 86_400,
+      offlineLease: 31_622_400,
       staleAfter: 172_800,
       heartbeatInterval: 21_600,
       refreshInterval: 43_200,

@@ -136,6 +136,7 @@ async function openTestServices(
       publicUrl: ISSUER,
       tokenLife: 86_400,
       entitlementLife: 86_400,
+      offlineLease: 31_622_400,
       staleAfter: 172_800,
       heartbeatInterval: 21_600,
       refreshInterval: 86_400,

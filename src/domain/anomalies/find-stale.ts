@@ -7,7 +7,8 @@ import { addSeconds } from '../../platform/time.ts'
 import { type Ctx, requireRole } from '../context.ts'
 
 /**
- * Silent for `staleAfter` or longer, and not deactivated. A silence is found once: resolving it by hand lasts until
+ * Silent for `staleAfter` or longer, and not deactivated; a site without a network is silent by right, for as long as
+ * the lease of its offline activation runs. A silence is found once: resolving it by hand lasts until
  * the instance was heard and falls silent again. Returns how many rows were opened and closed.
  */
 export async function findStaleInstances(ctx: Ctx): Promise<{ opened: number; closed: number }> {
@@ -38,6 +39,10 @@ export async function findStaleInstances(ctx: Ctx): Promise<{ opened: number; cl
         i.proof
       from instances i
       where i.deactivated_at is null and i.last_seen_at <= ${silentSince}::timestamptz
+        and not exists (
+          select from offline_activations o
+          where o.instance_key = i.instance_key and o.issued_at >= i.last_seen_at
+            and o.lease_ends_at > ${at}::timestamptz)
         and not exists (
           select from anomalies a
           where a.instance_key = i.instance_key and a.type = 'stale_instance'

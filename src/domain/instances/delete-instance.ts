@@ -79,6 +79,8 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       delete from relay_leases where instance_key = ${key}::uuid returning 1
     ), binding as (
       update static_jwts set bound_instance_key = null where bound_instance_key = ${key}::uuid returning 1
+    ), offline as (
+      delete from offline_activations where instance_key = ${key}::uuid returning 1
     ), instance as (
       delete from instances where instance_key = ${key}::uuid
     )
@@ -86,6 +88,7 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       (select count(*)::int from stream) as report_streams, (select count(*)::int from anomaly) as anomalies,
       (select count(*)::int from presence) as telemetry_presence,
       (select count(*)::int from relayed) as relay_leases,
+      (select count(*)::int from offline) as offline_activations,
       (select count(*)::int from binding) as jwt_bindings`)
   return { ...counts }
 }

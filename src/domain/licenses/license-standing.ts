@@ -1,7 +1,7 @@
 // What a license's row says of it at a moment: in force, in grace, or why not. Pure.
 import type { DirectiveStatus } from '../../contract/claims.ts'
-import { nextLease } from '../../license/lease.ts'
-import { unixSeconds } from '../../platform/time.ts'
+import { endOfSeat, nextLease } from '../../license/lease.ts'
+import { fromUnixSeconds, unixSeconds } from '../../platform/time.ts'
 import type { LicenseFacts } from './license-facts.ts'
 
 export type DenialReason = 'license_suspended' | 'license_revoked' | 'license_expired'
@@ -40,4 +40,13 @@ export function standingOf(
     exp: lease.exp,
     inGrace: lease.inGrace,
   }
+}
+
+/** Until when a lease that ends at `exp` (unix seconds) holds a seat of the license, its grace included (T10). */
+export function seatEnd(
+  { expiresAt, graceDays }: Pick<LicenseFacts, 'expiresAt' | 'graceDays'>,
+  exp: number,
+): Date {
+  const own = expiresAt ? { license_exp: unixSeconds(expiresAt) } : {}
+  return fromUnixSeconds(endOfSeat({ exp, grace_days: graceDays, ...own }))
 }

@@ -4,10 +4,8 @@ import { eq } from 'drizzle-orm'
 import type { Proof } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { instances } from '../../db/schema/index.ts'
-import { endOfSeat } from '../../license/lease.ts'
 import { mintCredential } from '../../platform/credentials.ts'
 import { uuidv7 } from '../../platform/ids.ts'
-import { fromUnixSeconds, unixSeconds } from '../../platform/time.ts'
 import { claimSeat, needsNewSeat } from '../activation/claim-seat.ts'
 import { recordClone } from '../anomalies/record-clone.ts'
 import { type Ctx, Refusal } from '../context.ts'
@@ -17,8 +15,7 @@ import { readLineageState } from '../instances/lineage-state.ts'
 import { randomFeatureToken } from '../instances/refresh-token.ts'
 import { type InstanceRow, touchInstance } from '../instances/touch-instance.ts'
 import { holdLicense } from '../licenses/hold-license.ts'
-import type { LicenseFacts } from '../licenses/license-facts.ts'
-import { standingOf } from '../licenses/license-standing.ts'
+import { seatEnd, standingOf } from '../licenses/license-standing.ts'
 import { apiKeyRevoked } from './find-api-key.ts'
 import { readCredential } from './find-session-credential.ts'
 import { grantedRights } from './granted-rights.ts'
@@ -77,7 +74,7 @@ export async function openSession(
     license,
     instanceKey: row.instanceKey,
     credential: request.credential,
-    leaseEndsAt: endOfLease(license, standing.exp),
+    leaseEndsAt: seatEnd(license, standing.exp),
     now,
     newId: uuidv7(now, ctx.random),
     mode: retired ? { kind: 'hold' } : request.seat,
@@ -157,15 +154,6 @@ async function advanceChain(
   if (advance.cloneEvidence) await recordClone(tx, ctx, row, advance.cloneEvidence)
   return advance
 }
-
-const endOfLease = (license: LicenseFacts, exp: number): Date =>
-  fromUnixSeconds(
-    endOfSeat({
-      exp,
-      grace_days: license.graceDays,
-      ...(license.expiresAt ? { license_exp: unixSeconds(license.expiresAt) } : {}),
-    }),
-  )
 
 async function remember(tx: Transaction, instanceKey: string, changes: InstanceChanges): Promise<void> {
   if (Object.keys(changes).length === 0) return

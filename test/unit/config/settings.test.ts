@@ -44,6 +44,7 @@ describe('without any setting', () => {
       actionBudget: { perKey: 20, inAll: 100 },
       tokenLifeSeconds: 86_400,
       entitlementLifeSeconds: 86_400,
+      offlineLeaseSeconds: 31_622_400,
       staleAfterSeconds: 172_800,
       retentionReportsSeconds: 7_776_000,
       retentionAuditSeconds: 63_072_000,
@@ -81,6 +82,7 @@ describe('with every setting', () => {
       LEASEHOLD_ACTION_BUDGET: '5/9',
       LEASEHOLD_TOKEN_LIFE: '90s',
       LEASEHOLD_ENTITLEMENT_LIFE: '30m',
+      LEASEHOLD_OFFLINE_LEASE: '30d',
       LEASEHOLD_STALE_AFTER: '12h',
       LEASEHOLD_RETENTION_REPORTS: '7d',
       LEASEHOLD_RETENTION_AUDIT: '8d',
@@ -110,6 +112,7 @@ describe('with every setting', () => {
       actionBudget: { perKey: 5, inAll: 9 },
       tokenLifeSeconds: 90,
       entitlementLifeSeconds: 1800,
+      offlineLeaseSeconds: 2_592_000,
       staleAfterSeconds: 43_200,
       retentionReportsSeconds: 604_800,
       retentionAuditSeconds: 691_200,
@@ -243,7 +246,7 @@ describe('README’s table', () => {
   test('has one row a setting, each with a default, a meaning and what is allowed', () => {
     const rows = settingsTable()
     expect(rows.map((row) => row.name)).toEqual(SETTING_NAMES)
-    expect(rows).toHaveLength(23)
+    expect(rows).toHaveLength(24)
     for (const row of rows) {
       expect(row.default).not.toBe('')
       expect(row.meaning).toMatch(/^.+\. Allowed: .+$/)
