@@ -8,6 +8,8 @@ export interface CommandIo {
   env: Environment
   /** What the command was asked for: standard output, as it is. */
   out(text: string): void
+  /** The same for what may be long: resolves when more can be taken. Fails when the reader has gone away. */
+  write(content: string): Promise<void>
   /** Everything else a human wants to know: one line to standard error. */
   say(line: string): void
   /** All of standard input. */
@@ -16,6 +18,8 @@ export interface CommandIo {
   terminal: boolean
   /** Where a progress bar can be drawn; null where standard error is no terminal. */
   progress: NodeJS.WriteStream | null
+  /** Asks the human at the terminal; null where standard input is none. Hidden: what is typed is not shown. */
+  prompt: ((question: string, options?: { hidden?: boolean }) => Promise<string>) | null
 }
 
 export interface Command {
@@ -37,6 +41,17 @@ export class NotVerifiedError extends Error {
 /** A command that did what it could, and not all of it: exit code 1. It has said the rest already. */
 export class IncompleteError extends Error {
   override readonly name = 'IncompleteError'
+}
+
+/** The server refused, or was not reached: exit code 1. The lines say what, and what to do. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  readonly lines: readonly string[]
+
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'))
+    this.lines = lines
+  }
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>

@@ -8,9 +8,14 @@ import {
   EXIT,
   IncompleteError,
   NotVerifiedError,
+  RefusedError,
   UsageError,
 } from './command.ts'
 import { explain } from './explain.ts'
+import type { Resource } from './operator/resource.ts'
+import { askAtTerminal } from './prompt.ts'
+import { outlet } from './standard-output.ts'
+import { printable } from './table.ts'
 import { version } from './version.ts'
 
 interface Entry {
@@ -18,18 +23,67 @@ interface Entry {
   load(): Promise<{ command: Command }>
 }
 
+const operated = (load: () => Promise<{ resource: Resource }>) => async () => {
+  const [{ operatorCommand }, { resource }] = await Promise.all([import('./operator/command.ts'), load()])
+  return { command: operatorCommand(resource) }
+}
+
 const COMMANDS: Readonly<Record<string, Entry>> = {
   'admin-keys': {
-    about: 'create, list and revoke admin keys',
+    about: 'create, list and revoke admin keys at the database',
     load: () => import('./commands/admin-keys.ts'),
+  },
+  admins: {
+    about: 'admin keys and the action budget, over the API',
+    load: operated(() => import('./resources/admins.ts')),
+  },
+  anomalies: {
+    about: 'list, resolve and reopen anomalies',
+    load: operated(() => import('./resources/anomalies.ts')),
+  },
+  'api-keys': {
+    about: 'issue, rotate and revoke API keys',
+    load: operated(() => import('./resources/api-keys.ts')),
+  },
+  audit: {
+    about: 'who changed what',
+    load: operated(() => import('./resources/audit.ts')),
+  },
+  customers: {
+    about: 'list, create and change customers',
+    load: operated(() => import('./resources/customers.ts')),
+  },
+  events: {
+    about: 'what happened, numbered',
+    load: operated(() => import('./resources/events.ts')),
   },
   inspect: {
     about: 'show what a token, a directive or a key set says',
     load: () => import('./commands/inspect.ts'),
   },
+  instances: {
+    about: 'list, kill, downgrade, clear and delete instances',
+    load: operated(() => import('./resources/instances.ts')),
+  },
   keys: {
     about: 'make and show keys; sign key sets with a root key that is kept on another machine',
     load: () => import('./commands/keys.ts'),
+  },
+  'license-keys': {
+    about: 'issue, rotate and revoke license keys',
+    load: operated(() => import('./resources/license-keys.ts')),
+  },
+  licenses: {
+    about: 'issue, change, renew, suspend and revoke licenses',
+    load: operated(() => import('./resources/licenses.ts')),
+  },
+  login: {
+    about: 'log in to a server with an admin key',
+    load: () => import('./commands/login.ts'),
+  },
+  logout: {
+    about: 'forget the admin key of a server',
+    load: () => import('./commands/logout.ts'),
   },
   'master-key': {
     about: 'seal all secrets in the database anew',
@@ -43,22 +97,55 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'sign offline licenses for sites without a network',
     load: () => import('./commands/mint.ts'),
   },
+  products: {
+    about: 'list, create and change products',
+    load: operated(() => import('./resources/products.ts')),
+  },
   relay: {
     about: 'run the on-premises half that serves a site from a verified cache',
     load: () => import('./commands/relay.ts'),
+  },
+  'signing-keys': {
+    about: 'list, rotate and revoke signing keys; import key sets',
+    load: operated(() => import('./resources/signing-keys.ts')),
+  },
+  'static-jwts': {
+    about: 'list and revoke license JWTs that were handed out',
+    load: operated(() => import('./resources/static-jwts.ts')),
+  },
+  stats: {
+    about: 'the fleet and its licenses in figures',
+    load: operated(() => import('./resources/stats.ts')),
+  },
+  telemetry: {
+    about: 'a metric over time',
+    load: operated(() => import('./resources/telemetry.ts')),
+  },
+  tiers: {
+    about: 'list, create and change tiers',
+    load: operated(() => import('./resources/tiers.ts')),
+  },
+  trials: {
+    about: 'start and check trials',
+    load: operated(() => import('./resources/trials.ts')),
   },
   verify: {
     about: 'check a token against a public key',
     load: () => import('./commands/verify.ts'),
   },
+  whoami: {
+    about: 'say which server and which admin key commands use',
+    load: () => import('./commands/whoami.ts'),
+  },
 }
 
 const standard: Omit<CommandIo, 'env'> = {
-  out: (content) => void process.stdout.write(content),
+  ...outlet(process.stdout),
   say: (line) => void process.stderr.write(`${line}\n`),
   input: () => text(process.stdin),
   terminal: process.stdout.isTTY === true,
   progress: process.stderr.isTTY ? process.stderr : null,
+  prompt: process.stdin.isTTY ? askAtTerminal : null,
 }
 
 /** Runs one command; resolves to the exit code. */
@@ -67,7 +154,7 @@ export async function main(
   env: Environment,
   given: Partial<Omit<CommandIo, 'env'>> = {},
 ): Promise<number> {
-  const io: CommandIo = { ...standard, ...given, env }
+  const io: CommandIo = { ...standard, ...taking(given), ...given, env }
   const [name = '', ...args] = argv
   if (name === '--version') {
     io.out(`${await version()}\n`)
@@ -103,6 +190,10 @@ async function run(command: Command, args: string[], io: CommandIo): Promise<num
       io.say(error.message)
       return EXIT.notVerified
     }
+    if (error instanceof RefusedError) {
+      for (const line of error.lines) io.say(printable(line))
+      return EXIT.failed
+    }
     if (error instanceof IncompleteError) {
       io.say(error.message)
       return EXIT.failed
@@ -110,6 +201,11 @@ async function run(command: Command, args: string[], io: CommandIo): Promise<num
     for (const line of explain(error)) io.say(line)
     return EXIT.failed
   }
+}
+
+/** Whoever takes the output elsewhere takes all of it. */
+function taking({ out }: Partial<CommandIo>): Partial<Omit<CommandIo, 'env'>> {
+  return out ? { write: async (content) => out(content), prompt: null } : {}
 }
 
 function overview(): string {

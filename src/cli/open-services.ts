@@ -19,6 +19,7 @@ const POOL_SIZE = 2
 
 /** Variables of commands, which are no settings of the server. */
 export const NEW_MASTER_KEY = 'LEASEHOLD_NEW_MASTER_KEY'
+const COMMAND_VARIABLES = [NEW_MASTER_KEY, 'LEASEHOLD_SERVER', 'LEASEHOLD_ADMIN_KEY', 'LEASEHOLD_PROFILE']
 
 export interface OpenOptions {
   /** Whether the command verifies with the root key. One that does not must run where none is configured. */
@@ -54,7 +55,9 @@ export async function withServices<T>(
 }
 
 function readSettings(env: Environment, { rootKey }: OpenOptions): Settings {
-  const { [NEW_MASTER_KEY]: _, ...settings } = env
+  const settings = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !COMMAND_VARIABLES.includes(name)),
+  )
   if (!settings.DATABASE_URL?.trim()) throw noDatabase()
   // The server asks for a root key; a command that does not use it is not to fail for want of it.
   const filled = rootKey === 'unused' && !settings.LEASEHOLD_ROOT_KEY?.trim()

@@ -33,6 +33,15 @@ export const listAdminKeysRoute = {
   responses: { 200: page(adminKeyAnswer, 'A page of admin keys.'), default: refusal },
 } as const
 
+export const whoamiRoute = {
+  ...common,
+  method: 'get',
+  path: '/api/v1/admin/whoami',
+  'x-role': 'auditor',
+  summary: 'The admin key of this very request. Role: auditor.',
+  responses: { 200: json(adminKeyAnswer, 'The key.'), default: refusal },
+} as const
+
 export const revokeAdminKeyRoute = {
   ...common,
   method: 'post',

@@ -32,10 +32,14 @@ export async function inProcess(args: string[], input = ''): Promise<Outcome> {
   return { code, ...said }
 }
 
-/** The program itself, with no settings at all. */
-export function spawned(args: string[], input = ''): Promise<Outcome> {
+/** The program itself, with no settings at all unless they are given. */
+export function spawned(
+  args: string[],
+  input = '',
+  env: Record<string, string | undefined> = {},
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [PROGRAM, ...args], { env: {} }, (error, out, err) => {
+    const child = execFile(process.execPath, [PROGRAM, ...args], { env }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err })
     })
     child.stdin?.end(input)

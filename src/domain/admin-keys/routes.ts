@@ -5,6 +5,7 @@ import {
   createAdminKeyRoute,
   listAdminKeysRoute,
   revokeAdminKeyRoute,
+  whoamiRoute,
 } from '../../contract/admin-keys.routes.ts'
 import { linkNext } from '../paging.ts'
 import type { Router } from '../routing.ts'
@@ -13,6 +14,7 @@ import { createAdminKey } from './create-admin-key.ts'
 import { listAdminKeys } from './list-admin-keys.ts'
 import { presentAdminKey } from './present.ts'
 import { revokeAdminKey } from './revoke-admin-key.ts'
+import { whoami } from './whoami.ts'
 
 export function mountAdminKeyRoutes(app: Router): void {
   app.openapi(createRoute(createAdminKeyRoute), async (c) => {
@@ -29,6 +31,10 @@ export function mountAdminKeyRoutes(app: Router): void {
       page.items.map((row) => presentAdminKey(row, now)),
       200,
     )
+  })
+  app.openapi(createRoute(whoamiRoute), async (c) => {
+    const ctx = c.get('ctx')
+    return c.json(presentAdminKey(await whoami(ctx), ctx.clock.now()), 200)
   })
   app.openapi(createRoute(changeAdminKeyRoute), async (c) => {
     const ctx = c.get('ctx')
