@@ -105,6 +105,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'run the on-premises half that serves a site from a verified cache',
     load: () => import('./commands/relay.ts'),
   },
+  relays: {
+    about: 'create, share seats with and revoke relays',
+    load: operated(() => import('./resources/relays.ts')),
+  },
   'signing-keys': {
     about: 'list, rotate and revoke signing keys; import key sets',
     load: operated(() => import('./resources/signing-keys.ts')),

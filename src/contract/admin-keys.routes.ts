@@ -37,6 +37,7 @@ export const whoamiRoute = {
   ...common,
   method: 'get',
   path: '/api/v1/admin/whoami',
+  operationId: 'whoami',
   'x-role': 'auditor',
   summary: 'The admin key of this very request. Role: auditor.',
   responses: { 200: json(adminKeyAnswer, 'The key.'), default: refusal },

@@ -43,9 +43,9 @@ export function table(rows: readonly Row[], columns: readonly Column[], io: Comm
   return `${drawn.toString()}\n`
 }
 
-/** Every member of one thing, those within it too. */
+/** Every member of one thing, those within it too, in lines: a box would be wider than any terminal. */
 export function details(answer: Row, io: CommandIo): string {
-  return pairs(flat(answer), io)
+  return pairs(flat(answer), { ...io, terminal: false })
 }
 
 function flat(value: Row, prefix = ''): [string, string][] {
