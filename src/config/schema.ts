@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/logger.ts'
 import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } from './addresses.ts'
-import { readActionBudget, readRateLimit } from './durations.ts'
+import { duration, readActionBudget, readRateLimit } from './durations.ts'
 import { readMasterKey } from './master-key.ts'
 import { factsIn } from './read-environment.ts'
 import { oneOf, readSwitch, wholeNumber } from './reading.ts'
@@ -103,6 +103,12 @@ export const settingsSchema = z.object({
     '730d',
     'How long telemetry is kept by the day',
   ),
+  LEASEHOLD_SHUTDOWN_GRACE: optional(duration('0s', '5m'), {
+    default: '`5s` with `DATABASE_URL`, else `0s`',
+    meaning:
+      'How long a server that was told to stop still answers, not ready, so that a load balancer sends requests elsewhere',
+    allowed: '<n>s, <n>m, <n>h or <n>d, from 0s to 5m',
+  }),
   LEASEHOLD_POOL_SIZE: preset(wholeNumber(1, 500), {
     default: '10',
     meaning: 'Database connections of one process',

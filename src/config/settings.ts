@@ -40,9 +40,14 @@ export interface Settings {
   readonly retentionEventsSeconds: number
   readonly retentionTelemetryHourlySeconds: number
   readonly retentionTelemetryDailySeconds: number
+  /** 0: new requests are refused as soon as the server is told to stop. */
+  readonly shutdownGraceSeconds: number
   readonly poolSize: number
   readonly logLevel: LogLevel
 }
+
+/** Longer than two looks of common load balancers at /readyz. */
+const BALANCER_NOTICES_SECONDS = 5
 
 /** What a runtime demands beyond the schema: one line for each problem, without a secret. */
 export type Demands = (given: Given<SettingName>) => string[]
@@ -96,6 +101,9 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     retentionEventsSeconds: values.LEASEHOLD_RETENTION_EVENTS,
     retentionTelemetryHourlySeconds: values.LEASEHOLD_RETENTION_TELEMETRY_HOURLY,
     retentionTelemetryDailySeconds: values.LEASEHOLD_RETENTION_TELEMETRY_DAILY,
+    // Alone on its database, nobody else could answer in its place.
+    shutdownGraceSeconds:
+      values.LEASEHOLD_SHUTDOWN_GRACE ?? (values.DATABASE_URL === undefined ? 0 : BALANCER_NOTICES_SECONDS),
     poolSize: values.LEASEHOLD_POOL_SIZE,
     logLevel: values.LOG_LEVEL,
   }

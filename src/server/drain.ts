@@ -1,10 +1,20 @@
-// The orderly end: no new work, what is under way finishes, and not later than ten seconds.
+// The orderly end: first nothing changes but readiness, so that load balancers look elsewhere; then no new work, and
+// what is under way finishes, not later than ten seconds.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/logger.ts'
 import type { Background } from './background.ts'
 import type { Listener } from './listen.ts'
 import type { SyncServer } from './sync/sync-server.ts'
 
 const LONGEST_MS = 10_000
+
+/** Answers everything for `graceSeconds` more. Whoever comes over a kept connection is asked to come over a new one. */
+export async function linger(listener: Listener, graceSeconds: number, log: Logger): Promise<void> {
+  if (graceSeconds === 0) return
+  log.info({ seconds: graceSeconds }, 'not ready any more, and still answering')
+  listener.sendAway()
+  await sleep(graceSeconds * 1000)
+}
 
 /** Waits for requests and jobs, then closes the socket on whatever is left. */
 export async function drain(

@@ -7,7 +7,9 @@ import { StartError } from '../platform/start-error.ts'
 
 export interface Listener {
   readonly port: number
-  /** From here on every answer is the last of its connection. Resolves when no request is under way. */
+  /** From here on every answer is the last of its connection: clients come back over a new one, elsewhere. */
+  sendAway(): void
+  /** Sends away, and resolves when no request is under way. */
   drain(): Promise<void>
   /** Closes the socket and whatever is still open. */
   close(): Promise<void>
@@ -44,6 +46,7 @@ export async function listen(
   await bound(server, address)
   return {
     port: (server.address() as AddressInfo).port,
+    sendAway: requests.sendAway,
     drain: requests.drain,
     close: () =>
       new Promise((resolve) => {
@@ -67,22 +70,28 @@ function bound(server: Server, { host, port }: { host: string; port: number }): 
   })
 }
 
-function countRequests(server: Server): { drain: () => Promise<void> } {
+function countRequests(server: Server): Pick<Listener, 'sendAway' | 'drain'> {
   const underWay = new Set<ServerResponse>()
-  let draining: { done: () => void } | undefined
+  let leaving = false
+  let done: (() => void) | undefined
   server.on('request', (_request, response) => {
     underWay.add(response)
-    if (draining) response.shouldKeepAlive = false
+    if (leaving) response.shouldKeepAlive = false
     response.on('close', () => {
       underWay.delete(response)
-      if (underWay.size === 0) draining?.done()
+      if (underWay.size === 0) done?.()
     })
   })
+  const sendAway = () => {
+    leaving = true
+    for (const response of underWay) response.shouldKeepAlive = false
+  }
   return {
+    sendAway,
     drain: () =>
       new Promise((resolve) => {
-        draining = { done: resolve }
-        for (const response of underWay) response.shouldKeepAlive = false
+        done = resolve
+        sendAway()
         if (underWay.size === 0) resolve()
       }),
   }

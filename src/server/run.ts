@@ -18,7 +18,7 @@ import { startBackground } from './background.ts'
 import { banner } from './banner.ts'
 import { closing } from './closing.ts'
 import { warnOfAnotherRoot, withLastingIssuer } from './continuity.ts'
-import { drain } from './drain.ts'
+import { drain, linger } from './drain.ts'
 import { firstRun } from './first-run/first-run.ts'
 import { listen } from './listen.ts'
 import { serverMetrics } from './metrics.ts'
@@ -74,6 +74,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
 
     const version = await packageVersion()
     const isStopping = stop.isRequested
+    let refusing = false
     const shipped = await shippedMigrations()
     const { metrics, metricsText } = serverMetrics({
       services,
@@ -94,13 +95,16 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       rateLimit: rateLimitOf(systemClock, settings.rateLimit),
       credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
       gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
-      isStopping,
+      isStopping: () => refusing,
       sync: sync.door,
     })
     if (stop.isRequested()) return await stop.requested
     const listener = await listen(app.fetch, settings, sync.sockets)
     const background = startBackground(services, guard, settings)
-    opened.add('requests and jobs', () => drain(listener, background, sync, log))
+    opened.add('requests and jobs', () => {
+      refusing = true
+      return drain(listener, background, sync, log)
+    })
 
     const seconds = (systemClock.monotonic() - began) / 1000
     const { host } = settings
@@ -108,7 +112,10 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const facts = { version, host, port, database: database.place, dataDir: database.dataDir }
     log.info({ host, port, version, seconds }, 'listening')
     process.stderr.write(banner({ ...facts, firstRun: first, seconds }))
-    return await stop.requested
+    const code = await stop.requested
+    // After a fault nothing is to be answered any more.
+    if (code === 0) await linger(listener, settings.shutdownGraceSeconds, log)
+    return code
   } finally {
     await opened.run()
   }

@@ -11,24 +11,24 @@ export interface Outcome {
   err: string
 }
 
-/** In this process; `input` stands on standard input. */
-export async function inProcess(args: string[], input = ''): Promise<Outcome> {
+/** In this process; `input` stands on standard input, and no setting but those of `env` is there. */
+export async function inProcess(
+  args: string[],
+  input = '',
+  env: Record<string, string> = {},
+): Promise<Outcome> {
   const said = { out: '', err: '' }
-  const code = await main(
-    args,
-    {},
-    {
-      out: (text) => {
-        said.out += text
-      },
-      say: (line) => {
-        said.err += `${line}\n`
-      },
-      input: async () => input,
-      terminal: false,
-      progress: null,
+  const code = await main(args, env, {
+    out: (text) => {
+      said.out += text
     },
-  )
+    say: (line) => {
+      said.err += `${line}\n`
+    },
+    input: async () => input,
+    terminal: false,
+    progress: null,
+  })
   return { code, ...said }
 }
 

@@ -41,7 +41,13 @@ export async function launch({ dataDir, port, env = {}, command }: LaunchOptions
   const [program, ...args] = command ?? [process.execPath, PROGRAM]
   const child = spawn(program, args, {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, PORT: String(chosen), LEASEHOLD_DATA_DIR: dataDir, ...env },
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(chosen),
+      LEASEHOLD_DATA_DIR: dataDir,
+      LEASEHOLD_SHUTDOWN_GRACE: '0s',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const written = { stdout: '', stderr: '' }

@@ -51,6 +51,7 @@ describe('without any setting', () => {
       retentionEventsSeconds: 7_776_000,
       retentionTelemetryHourlySeconds: 7_776_000,
       retentionTelemetryDailySeconds: 63_072_000,
+      shutdownGraceSeconds: 0,
       poolSize: 10,
       logLevel: 'info',
     })
@@ -89,6 +90,7 @@ describe('with every setting', () => {
       LEASEHOLD_RETENTION_EVENTS: '9d',
       LEASEHOLD_RETENTION_TELEMETRY_HOURLY: '10d',
       LEASEHOLD_RETENTION_TELEMETRY_DAILY: '11d',
+      LEASEHOLD_SHUTDOWN_GRACE: '30s',
       LEASEHOLD_POOL_SIZE: '25',
       LOG_LEVEL: 'debug',
     })
@@ -119,6 +121,7 @@ describe('with every setting', () => {
       retentionEventsSeconds: 777_600,
       retentionTelemetryHourlySeconds: 864_000,
       retentionTelemetryDailySeconds: 950_400,
+      shutdownGraceSeconds: 30,
       poolSize: 25,
       logLevel: 'debug',
     })
@@ -151,6 +154,12 @@ describe('what follows from other settings', () => {
     expect(loadSettings(OWN_DATABASE).demo).toBe(false)
     expect(loadSettings({ ...OWN_DATABASE, LEASEHOLD_DEMO: 'true' }).demo).toBe(true)
     expect(loadSettings({ LEASEHOLD_DEMO: 'false' }).demo).toBe(false)
+  })
+
+  test('a server on a shared database stops with a grace, since others answer in its place', () => {
+    expect(loadSettings(OWN_DATABASE).shutdownGraceSeconds).toBe(5)
+    expect(loadSettings({ ...OWN_DATABASE, LEASEHOLD_SHUTDOWN_GRACE: '0s' }).shutdownGraceSeconds).toBe(0)
+    expect(loadSettings({ LEASEHOLD_SHUTDOWN_GRACE: '2s' }).shutdownGraceSeconds).toBe(2)
   })
 
   test('your own database needs both keys', () => {
