@@ -46,7 +46,7 @@ export function relayMetrics(standing: () => Standing): () => Promise<{ contentT
     g.queueBytes.set(now.queue.bytes)
     g.queueAge.set(now.queue.oldestAt === null ? 0 : Math.max(0, (now.at - now.queue.oldestAt) / 1000))
     g.dropped.set(now.queue.dropped)
-    for (const of of [g.days, g.state, g.seats]) of.reset()
+    for (const gauge of [g.days, g.state, g.seats]) gauge.reset()
     for (const license of now.licenses) {
       const labels = { license: license.license_id, product: license.product }
       if (license.daysLeft !== null) g.days.set(labels, license.daysLeft)
