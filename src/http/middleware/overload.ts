@@ -16,7 +16,7 @@ const KEPT: Readonly<Record<LoadClass, number>> = { life: 0.25, heartbeat: 0.25,
 /** Waiting requests of one class for each place: their sockets are open, their bodies not yet read. */
 const WAITING_PER_PLACE = 8
 /** Clients of ten seconds' patience must hear in time that they are to come back. */
-const LONGEST_WAIT_MS = 3_000
+const LONGEST_WAIT_MS = 8_000
 
 /** `places` requests at a time, at least 8 so that each class has one of its own. */
 export function overloadGate(places: number): Gate {
