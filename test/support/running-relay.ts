@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadRelaySettings } from '../../src/config/relay-settings.ts'
+import { enrolRelay } from '../../src/relay/enroll.ts'
 import { openRelayKey, writeEnrolment } from '../../src/relay/identity.ts'
 import { type RunningRelay, startRelay } from '../../src/relay/run.ts'
 import { type Call, caller, type TestApp } from './app.ts'
@@ -28,20 +29,31 @@ export interface TestRelayOptions {
   folder?: string
   /** Where the vendor is reached: `app.url` unless something stands between. */
   upstream?: string
-  relayId?: string
-  relayKey?: string
+  /** `cus_…`: enrolled by the vendor for this customer. Without it, by hand, with a key that the vendor does not know. */
+  customerId?: string
 }
 
-/** Enrolled by hand unless `relayKey` was given by the vendor. */
 export async function startTestRelay(app: TestApp, options: TestRelayOptions = {}): Promise<TestRelay> {
   const folder = options.folder ?? join(await temporaryFolder('leasehold-test-relay-'), 'relay')
   const upstream = options.upstream ?? app.url
-  if (options.folder === undefined) {
+  if (options.folder === undefined && options.customerId !== undefined) {
+    const made = await app.admin('POST', '/relays', { customer_id: options.customerId, name: 'Test site' })
+    await enrolRelay({
+      folder,
+      upstream,
+      code: made.body.enrolment_code,
+      roots: [app.services.rootPublicKeyHex],
+      issuer: app.services.settings.issuer,
+      name: null,
+      version: '0',
+      timeout: 2000,
+    })
+  } else if (options.folder === undefined) {
     await openRelayKey(folder)
     await writeEnrolment(folder, {
       upstream,
-      relayId: options.relayId ?? 'rly_00000000000000000000000000000001',
-      relayKey: options.relayKey ?? 'lrk_unknown-to-the-vendor-00000',
+      relayId: 'rly_00000000000000000000000000000001',
+      relayKey: 'lrk_unknown-to-the-vendor-00000',
       issuer: app.services.settings.issuer,
       roots: [app.services.rootPublicKeyHex],
     })
@@ -69,7 +81,10 @@ export async function startTestRelay(app: TestApp, options: TestRelayOptions = {
     relay,
     call,
     local: (method, path, more) =>
-      call(method, path, { ...more, headers: { 'x-internal-api-key': INTERNAL_KEY, ...more?.headers } }),
+      caller(url, { documented: false })(method, path, {
+        ...more,
+        headers: { 'x-internal-api-key': INTERNAL_KEY, ...more?.headers },
+      }),
     stop,
     async again(env = {}) {
       await stop()

@@ -1,4 +1,5 @@
 // The instance API as the relay serves it: the same paths, bodies bounded, refusals as problems. Owns no decision.
+import { randomUUID } from 'node:crypto'
 import type { Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
@@ -90,6 +91,7 @@ export function problem(
     title,
     status,
     detail,
+    request_id: `req_${randomUUID().replaceAll('-', '')}`,
     error: code,
     message: detail,
     ...facts,

@@ -22,14 +22,14 @@ export function mountPublicKeys(app: Hono, { upstream, words, keys, now }: Publi
     // What the pinned roots signed, or nothing: an answer that they did not sign is nobody's business.
     const current = keys.current()
     if (!current) return problem(c, 'key_set_missing', 'No key set of the vendor has been had yet.')
-    return c.body(current.token, 200, { 'Content-Type': 'application/jose' })
+    return c.body(current.token, 200, { 'Content-Type': 'application/jwt' })
   })
   app.get('/.well-known/jwks.json', async (c) => {
     const result = await upstream.send({ method: 'GET', path: c.req.path, bearer: null, body: null })
-    if (result.kind === 'answer') return c.body(result.text, result.status as 200, JSON_TYPE)
+    if (result.kind === 'answer') return c.body(result.text, result.status as 200, JWK_SET_TYPE)
     const current = keys.current()
     if (!current) return problem(c, 'key_set_missing', 'No key set of the vendor has been had yet.')
-    return c.json({ keys: jwks(current.set) })
+    return c.body(JSON.stringify({ keys: jwks(current.set) }), 200, JWK_SET_TYPE)
   })
   app.get('/api/v1/signing-key', async (c) => {
     const query = c.req.query('product')
@@ -46,6 +46,8 @@ export function mountPublicKeys(app: Hono, { upstream, words, keys, now }: Publi
   })
 }
 
+/** RFC 7517, section 8.5.2. */
+const JWK_SET_TYPE = { 'Content-Type': 'application/jwk-set+json' }
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 
 /** The keys that verify JWTs now, as the vendor's own JWK set lists them. */

@@ -43,7 +43,9 @@ export function mountLocalApi(app: Hono, { internalKey, standing, sync, developm
   app.post('/api/licenses/manual-sync', async (c) => {
     const outcome = await sync.now()
     const status = syncStatus(standing())
-    return c.json({ success: outcome.kind === 'done', ...status }, outcome.kind === 'done' ? 200 : 502)
+    if (outcome.kind === 'done') return c.json({ success: true, ...status })
+    const detail = `The sync did not end well: ${status.last_error ?? outcome.kind}.`
+    return problem(c, 'vendor_unreachable', detail, { success: false, ...status })
   })
 }
 
