@@ -94,6 +94,8 @@ export interface LicenseOptions<F extends string = string, L extends string = st
   clockPolicy?: ClockPolicy
   /** Lets `serverUrl` and `refresh_url` be plain `http` on other hosts than loopback. Default `false`. */
   allowInsecure?: boolean
+  /** Whether to hear of changes at once where server and platform offer it (a WebSocket: Node 22). Default `true`. */
+  sync?: boolean
   /** Opaque mark of this host, at most 256 characters. Default none. */
   fingerprint?: string
   /** Default: warnings and errors on standard error. */

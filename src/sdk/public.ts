@@ -1,5 +1,5 @@
 // What is public on every platform. Another platform than Node calls startLicenseOn with a host of its own.
-export type { Diagnostics, NextReport } from './explain/diagnostics.ts'
+export type { ChannelView, Diagnostics, NextReport } from './explain/diagnostics.ts'
 export type {
   ExplainedFeature,
   ExplainedLimit,
@@ -13,6 +13,7 @@ export type {
   HostClock,
   HostFacts,
   HostLog,
+  HostSocket,
   HostStorage,
   HostTimers,
   StorageProblem,

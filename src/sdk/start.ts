@@ -14,6 +14,7 @@ import { guardHost } from './runtime/platform.ts'
 import { openSession } from './runtime/session.ts'
 import type { Config } from './state/config.ts'
 import { initialState } from './state/state.ts'
+import { openChannel } from './sync/channel.ts'
 import { nowSeconds } from './time/clock.ts'
 import { openTrust, type Trust, type TrustPort } from './trust/trust.ts'
 import { openReporter } from './wire/report.ts'
@@ -73,7 +74,19 @@ export async function startLicenseOn<F extends string = string, L extends string
       instanceId = id
     },
   })
-  driver = drive(first, { host, gates, trust: () => trust, ...session, onChange: listeners.tell })
+  const channel = openChannel({
+    host,
+    state: () => running().state(),
+    hint: (want, isFirst) => driver?.dispatch({ type: 'hinted', want, first: isFirst }),
+  })
+  driver = drive(first, {
+    host,
+    gates,
+    trust: () => trust,
+    ...session,
+    onChange: listeners.tell,
+    onState: channel.follow,
+  })
   const cancelDeadline = host.timers.after(options.connectTimeout, () =>
     driver?.dispatch({ type: 'start_deadline' }),
   )
@@ -86,6 +99,7 @@ export async function startLicenseOn<F extends string = string, L extends string
       gates,
       log: host.log,
       reporter,
+      channel,
       trust: () => trust,
       storage: session.storage,
       lookAfter: session.look,
@@ -97,7 +111,8 @@ export async function startLicenseOn<F extends string = string, L extends string
 }
 
 function configOf(options: CheckedOptions, host: Host): Config {
-  const { product, version, serverUrl, community, tiers, graceDays, clockPolicy, allowInsecure } = options
+  const { product, version, serverUrl, community, tiers, graceDays, clockPolicy, allowInsecure, sync } =
+    options
   const { refreshInterval, heartbeatInterval, fingerprint, licenseKey, trust } = options
   const { hostname, os, arch } = host.facts
   return {
@@ -117,6 +132,7 @@ function configOf(options: CheckedOptions, host: Host): Config {
     graceDays,
     clockPolicy,
     allowInsecure,
+    sync,
     fingerprint,
     hostname: hostname ?? null,
     os: os ?? null,

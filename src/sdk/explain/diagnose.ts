@@ -3,7 +3,7 @@ import { refreshableJwt } from '../state/requests.ts'
 import type { SdkState } from '../state/state.ts'
 import { floorNow, isBehind, now } from '../time/clock.ts'
 import type { Reporter } from '../wire/report.ts'
-import type { Diagnostics } from './diagnostics.ts'
+import type { ChannelView, Diagnostics } from './diagnostics.ts'
 import { isoOf } from './explain.ts'
 
 /** Version of the SDK, as its package.json has it. */
@@ -13,9 +13,13 @@ export interface DiagnosticsBeside {
   storage: string | null
   keySet: { number: number; expiresAt: number } | null
   reporter: Reporter
+  sync: ChannelView
 }
 
-export function diagnose(state: SdkState, { storage, keySet, reporter }: DiagnosticsBeside): Diagnostics {
+export function diagnose(
+  state: SdkState,
+  { storage, keySet, reporter, sync }: DiagnosticsBeside,
+): Diagnostics {
   const { config, time, view, role, lastContact, lastFailure } = state
   const floor = floorNow(time)
   return {
@@ -30,6 +34,7 @@ export function diagnose(state: SdkState, { storage, keySet, reporter }: Diagnos
     keySetExpiresAt: keySet ? isoOf(keySet.expiresAt * 1000) : null,
     lastContactAt: lastContact === null ? null : isoOf(lastContact),
     lastFailure: lastFailure ? `${lastFailure.code}: ${lastFailure.text}` : null,
+    sync,
     clock: {
       wall: isoOf(time.at.wall),
       counted: isoOf(now(time)),

@@ -8,6 +8,15 @@ export interface NextReport {
   refresh: string | null
 }
 
+/** The live channel. `waiting` ends by itself, `refused` with another credential. */
+export interface ChannelView {
+  state: 'off' | 'connecting' | 'open' | 'waiting' | 'refused'
+  /** The number of the last event heard. */
+  lastEvent: number | null
+  /** Messages that were none. */
+  malformed: number
+}
+
 export interface Diagnostics {
   view: LicenseView
   sdk: string
@@ -21,6 +30,7 @@ export interface Diagnostics {
   lastContactAt: string | null
   /** The last failure since the last contact. */
   lastFailure: string | null
+  sync: ChannelView
   clock: { wall: string; counted: string; floor: string | null; behind: boolean }
   nextReport: NextReport
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { arch, hostname, platform } from 'node:os'
 import { readSmallFile } from './node-files.ts'
+import { hasNodeSocket, openNodeSocket } from './node-socket.ts'
 import { expandHome, openNodeStorage } from './node-storage.ts'
 import type { Host, HostClock, HostLog } from './port.ts'
 
@@ -26,6 +27,7 @@ export function nodeHost(given: Partial<Host> = {}): Host {
   const instanceId = process.env.LEASEHOLD_INSTANCE_ID
   return {
     fetch: (url, init) => fetch(url, init),
+    ...(hasNodeSocket() ? { openSocket: openNodeSocket } : {}),
     openStorage: (folder, product) => openNodeStorage(folder, product, hostClock),
     readFile: (path) => readSmallFile(expandHome(path)),
     random: (count) => new Uint8Array(randomBytes(count)),

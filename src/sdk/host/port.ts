@@ -68,9 +68,18 @@ export interface HostStorage {
   readonly place: string
 }
 
+/** A WebSocket (WHATWG) as far as the live channel uses it. */
+export interface HostSocket {
+  addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: object) => void): void
+  send(text: string): void
+  close(): void
+}
+
 export interface Host {
   /** WHATWG fetch. Called with `redirect: 'manual'`. */
   fetch(url: string, init: RequestInit): Promise<Response>
+  /** Opens a WebSocket that keeps no process alive. Left out where there is none: no live channel then. */
+  openSocket?(url: string): HostSocket
   /** Opens the folder of a product; null where the platform keeps nothing. @throws StorageFault */
   openStorage(folder: string | undefined, product: string): Promise<HostStorage | null>
   /** Reads a file that the vendor named (`tokenFile`), at most 64 KiB; null where there is none. */

@@ -66,6 +66,8 @@ export function checkOptions(given: LicenseOptions): CheckedOptions {
   const version = words('version', /^[^\0]{1,100}$/, '1 to 100 characters')
   const allowInsecure = options.allowInsecure ?? false
   if (typeof allowInsecure !== 'boolean') mistakes.push('allowInsecure must be true or false')
+  const sync = options.sync ?? true
+  if (typeof sync !== 'boolean') mistakes.push('sync must be true or false')
   const apiKey = maybe('apiKey')
   const licenseKey = maybe('licenseKey')
   const serverUrl = checkServer(maybe('serverUrl'), allowInsecure === true, mistakes)
@@ -101,6 +103,7 @@ export function checkOptions(given: LicenseOptions): CheckedOptions {
     dataDir,
     fingerprint,
     allowInsecure: allowInsecure === true,
+    sync: sync === true,
     telemetry: callback('telemetry') ?? false,
     usage: callback('usage'),
     community: {

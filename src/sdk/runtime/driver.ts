@@ -24,6 +24,8 @@ export interface DriverPort {
   /** Looks after the lock and what others have written. Never rejects. */
   lookAfter(): Promise<void>
   onChange(change: LicenseChange): void
+  /** The state has moved on. Never throws. */
+  onState(state: SdkState): void
 }
 
 export interface Driver {
@@ -58,6 +60,7 @@ export function drive(first: SdkState, port: DriverPort): Driver {
     step({ ...event, at })
     cancelTimer()
     cancelTimer = host.timers.after(untilLook(), onTimer)
+    port.onState(state)
   }
 
   /** Whatever the reducer trips over stays here: the state is what it was, and what waits does not wait for ever. */

@@ -4,6 +4,7 @@ import { explain } from '../explain/explain.ts'
 import { callSafely, wordsOf } from '../guard.ts'
 import type { HostLog } from '../host/port.ts'
 import type { License, LicenseChange, StopOptions } from '../public/license.ts'
+import type { Channel } from '../sync/channel.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Reporter } from '../wire/report.ts'
 import type { Driver } from './driver.ts'
@@ -17,6 +18,7 @@ export interface LicensePort {
   gates: Gates
   log: HostLog
   reporter: Reporter
+  channel: Channel
   trust(): Trust | null
   storage(): string | null
   /** A follower has no one to ask but the disk. Never rejects. */
@@ -100,6 +102,7 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
         storage: port.storage(),
         keySet: port.trust()?.keySet() ?? null,
         reporter: port.reporter,
+        sync: port.channel.show(),
       })
     },
     async refreshNow() {

@@ -16,6 +16,7 @@ export function guardHost(host: Host, log: HostLog | null): Host {
       )
   return {
     fetch: (url, init) => host.fetch(url, init),
+    ...(host.openSocket ? { openSocket: host.openSocket.bind(host) } : {}),
     openStorage: (folder, product) => host.openStorage(folder, product),
     readFile: (path) => host.readFile(path),
     random: (count) => host.random(count),

@@ -7,6 +7,7 @@ import { nowSeconds } from '../time/clock.ts'
 import { saveCache } from './caching.ts'
 import { applyDirective } from './directive.ts'
 import type { Outcome, Sent, ServerAnswer } from './events.ts'
+import { learnChannel } from './hints.ts'
 import { asksForProof, learnTokens, proveAgain } from './identity.ts'
 import { useKey } from './key-use.ts'
 import { announceCache } from './notices.ts'
@@ -36,6 +37,7 @@ export function applyAnswer(turn: Turn, sent: Sent, outcome: Outcome): void {
   if (outcome.directive) applyDirective(turn, outcome.directive)
   learnTokens(turn, sent, outcome)
   learnIntervals(turn, outcome)
+  learnChannel(turn, outcome)
   if (outcome.entitlementHash !== null) updateKept(turn, { entitlementHash: outcome.entitlementHash })
   if (sent.task === 'grant') applyGrantAnswer(turn, sent, outcome)
   else if (outcome.status >= 200 && outcome.status < 300) succeeded(turn, sent.task)

@@ -22,6 +22,8 @@ export interface Config {
   graceDays: number
   clockPolicy: ClockPolicy
   allowInsecure: boolean
+  /** Whether the live channel is used where it is offered. */
+  sync: boolean
   fingerprint: string | null
   hostname: string | null
   os: string | null

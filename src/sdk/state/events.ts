@@ -4,6 +4,7 @@ import type { TriedStep } from '../explain/explanation.ts'
 import type { Slots } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import type { Instant, StoredTime } from '../time/clock.ts'
+import type { Want } from './hints.ts'
 import type { HeldLicenseKey, Role, TaskKind } from './state.ts'
 import type { StoredState } from './stored.ts'
 
@@ -51,6 +52,8 @@ export interface ServerAnswer {
   /** Seconds, as they came. */
   heartbeatInterval: unknown
   refreshInterval: unknown
+  /** The live channel's address; null where it is not offered any more, undefined where nothing is said of it. */
+  sync?: string | null
 }
 
 /** A request as it was sent. */
@@ -86,6 +89,8 @@ export type Event =
   | { type: 'save_failed'; what: 'state' | 'cache' }
   /** Someone called refreshNow. */
   | { type: 'asked' }
+  /** The live channel says that there is something to ask for. */
+  | { type: 'hinted'; want: Want; first: boolean }
   | { type: 'start_deadline' }
   /** The seat was given back. */
   | { type: 'released' }

@@ -6,6 +6,7 @@ import { applyAnswer } from './answered.ts'
 import { saveCache } from './caching.ts'
 import type { Effect } from './effects.ts'
 import type { TimedEvent } from './events.ts'
+import { applyHint, followHint, judgeHint } from './hints.ts'
 import { datesNotAhead } from './key-use.ts'
 import { announceCache, noticeClock, noticeEnds } from './notices.ts'
 import { applyOpened } from './opened.ts'
@@ -39,7 +40,9 @@ export function reduce(before: SdkState, event: TimedEvent): Reduced {
   noticeClock(turn, isBehind(turn.state.time))
   showView(turn, before)
   noticeEnds(turn)
+  if (event.type === 'answered') judgeHint(turn, before, event.outcome)
   changeHands(turn, before)
+  followHint(turn)
   send(turn)
   endAsking(turn)
   save(turn)
@@ -83,6 +86,9 @@ function apply(turn: Turn, event: TimedEvent): void {
       break
     case 'asked':
       applyAsked(turn)
+      break
+    case 'hinted':
+      applyHint(turn, event.want, event.first)
       break
     case 'start_deadline':
       if (!state.settled) announceCache(turn)

@@ -36,6 +36,11 @@ export function refreshableJwt(state: SdkState): Grant | null {
   return newest?.refreshUrl && isAllowedUrl(newest.refreshUrl, config.allowInsecure) ? newest : null
 }
 
+/** The server that is asked: with a token alone, the one that renews it. */
+export function serverOf(state: SdkState): string | null {
+  return state.config.serverUrl ?? refreshableJwt(state)?.refreshUrl ?? null
+}
+
 function newestJwt({ static: fixed, session }: SdkState['slots']): Grant | null {
   const isLater = session?.licenseId === fixed?.licenseId && (session?.issuedAt ?? 0) > (fixed?.issuedAt ?? 0)
   return isLater ? session : fixed
@@ -102,6 +107,7 @@ export function nextLook(state: SdkState): number {
       if (end !== undefined && end !== null) consider((end + 1) * 1000 - at)
     }
   }
+  if (state.hints.want !== null) consider(state.hints.notBefore - time.elapsed)
   for (const from of state.revokedKeys.values()) consider(from - time.elapsed)
   return Math.ceil(wait)
 }

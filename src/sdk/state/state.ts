@@ -8,6 +8,7 @@ import type { LicenseView } from '../public/license.ts'
 import type { Chance } from '../schedule/random.ts'
 import { type Instant, startTime, type TimeState } from '../time/clock.ts'
 import type { Config } from './config.ts'
+import { type Hints, NO_HINTS } from './hints.ts'
 
 /** What is asked of the server by itself, again and again. */
 export const TASKS = ['register', 'grant', 'heartbeat'] as const
@@ -83,6 +84,9 @@ export interface SdkState {
   outage: { failures: number; until: number }
   /** As the server last set them, in milliseconds. */
   intervals: { heartbeat: number; refresh: number }
+  /** The live channel's address as the server last named it; null where it names none. */
+  sync: string | null
+  hints: Hints
   entitlementHash: string
   /** Hash of the credential by which the cached license was obtained. */
   credential: string | null
@@ -137,6 +141,8 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     asked: [],
     outage: { failures: 0, until: 0 },
     intervals: { heartbeat: config.heartbeatInterval, refresh: config.refreshInterval },
+    sync: null,
+    hints: NO_HINTS,
     entitlementHash: '',
     credential: null,
     ownCredential: null,

@@ -108,7 +108,8 @@ async function answerSeat(
     return Response.json({ ...facts, status: word, reason: code, message: detail, fix, ...common })
   }
   const status = endpoint === 'activate' ? 'active' : 'valid'
-  return Response.json({ ...facts, status, ...(await lease(world, question, session)), ...common })
+  const granted = await lease(world, question, session)
+  return Response.json({ ...facts, status, ...granted, ...common, config: intervals(world) })
 }
 
 async function answerHeartbeat(world: World, question: Question): Promise<Response> {
@@ -171,9 +172,10 @@ function refuseToken(world: World, question: Question): Response | null {
 
 const isIssued = ({ issued }: World, { bearer }: Question): boolean => bearer !== null && issued.has(bearer)
 
-const intervals = ({ intervals: { heartbeat, refresh } }: World) => ({
+const intervals = ({ intervals: { heartbeat, refresh }, sync }: World) => ({
   heartbeat_interval: heartbeat,
   refresh_interval: refresh,
+  ...(sync ? { sync: sync.url } : {}),
 })
 
 /** The body of a request; an empty object for anything else. */

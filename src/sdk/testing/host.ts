@@ -12,6 +12,8 @@ export interface TestHostOptions {
   clock: VirtualClock
   /** Where requests go: the `fetch` of a test server, or one of your own. */
   fetch: Host['fetch']
+  /** A test server's live channel, or one of your own. Default: none. */
+  openSocket?: NonNullable<Host['openSocket']>
   /** Give two hosts the same one, and they are two processes, or two starts, on one machine. Default: a new one. */
   disk?: MemoryDisk
   facts?: HostFacts
@@ -25,7 +27,8 @@ export interface TestHost extends Host {
   kill(): void
 }
 
-export function testHost({ clock, fetch, disk = memoryDisk(), facts = {} }: TestHostOptions): TestHost {
+export function testHost(options: TestHostOptions): TestHost {
+  const { clock, fetch, openSocket, disk = memoryDisk(), facts = {} } = options
   const user = { alive: true }
   const lines: LogLine[] = []
   const write = (level: keyof HostLog) => (message: string) => {
@@ -44,6 +47,7 @@ export function testHost({ clock, fetch, disk = memoryDisk(), facts = {} }: Test
     },
     // Not tracked: a slow server waits for the clock. The test server tells of its own work.
     fetch: (url, init) => (user.alive ? fetch(url, init) : never),
+    ...(openSocket ? { openSocket } : {}),
     async openStorage(folder, product) {
       const storage = await living(() => disk.open(folder ?? `~/.${product}`, user, clock))
       return {

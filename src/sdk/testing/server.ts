@@ -2,9 +2,11 @@
 // its `fetch` stands in for the platform's.
 import type { Action } from '../../contract/claims.ts'
 import { ENVELOPE_UNLIMITED, LAST_SECOND } from '../../contract/claims.ts'
+import { SYNC_CLOSE } from '../../contract/sync.ts'
 import type { Host } from '../host/port.ts'
 import type { LicenseOptions, TrustOptions } from '../options.ts'
 import { answer, readBody } from './answers.ts'
+import { testChannel } from './channel.ts'
 import type { VirtualClock } from './clock.ts'
 import { type MemoryDisk, memoryDisk } from './disk.ts'
 import {
@@ -29,6 +31,8 @@ export interface TestServerOptions extends Partial<TestLicense> {
   clock: VirtualClock
   /** Default `test-product`. */
   product?: string
+  /** Offers the live channel, on which `push` speaks. Default `false`. */
+  sync?: boolean
   /** What a downgraded instance is granted. Default: tier `free`, nothing else. */
   lowest?: Pick<TestLicense, 'tier' | 'features' | 'limits'>
 }
@@ -79,6 +83,11 @@ export interface TestServer {
   rotateKeys(old?: 'retiring' | 'revoked'): Promise<void>
   /** Seconds between heartbeats and refreshes that the server asks for. */
   setIntervals(intervals: { heartbeat?: number; refresh?: number }): void
+
+  /** Says something on the live channel. Default: that everything is to be asked for anew. */
+  push(message?: object | string): void
+  /** Ends the connections of the live channel. Default 1001, as a server that restarts does. */
+  hangUp(code?: number): void
 
   /** The vendor sells something else: counts from the next lease on. */
   change(license: Partial<TestLicense>): void
@@ -142,6 +151,7 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
     licenseKeys: new Set(),
     issued: new Set(),
     intervals: { heartbeat: 21_600, refresh: 86_400 },
+    sync: options.sync ? testChannel(clock, URL_OF_SERVER) : null,
     now,
   }
   licenseExp(world.license)
@@ -188,7 +198,8 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
     world.action = { action, seq, reason }
   }
 
-  const host = () => testHost({ clock, fetch, disk })
+  const openSocket = world.sync ? { openSocket: world.sync.open } : {}
+  const host = () => testHost({ clock, fetch, disk, ...openSocket })
   const seconds = (time: string | undefined) => (time === undefined ? null : licenseExp({ expiresAt: time }))
   const { root, raw } = world.keys
   const trust: TrustOptions = { issuer: URL_OF_SERVER, roots: [root.x], keys: [{ x: raw.x, use: 'raw' }] }
@@ -223,6 +234,8 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
     setIntervals(intervals) {
       Object.assign(world.intervals, intervals)
     },
+    push: (message = { type: 'resync_required', event: 0 }) => world.sync?.push(message),
+    hangUp: (code = SYNC_CLOSE.going_away) => world.sync?.end(code),
     change(license) {
       licenseExp({ expiresAt: license.expiresAt ?? null })
       Object.assign(world.license, license)

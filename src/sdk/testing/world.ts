@@ -6,6 +6,7 @@ import {
   LICENSE_TYP,
   type LicenseClaims,
 } from '../../contract/claims.ts'
+import type { TestChannel } from './channel.ts'
 import type { TestKeys } from './keys.ts'
 import { signJws } from './signing.ts'
 import { type ActionRecord, type InstanceRecord, type LicenseRecord, licenseExp } from './standing.ts'
@@ -27,6 +28,8 @@ export interface World {
   issued: Set<string>
   /** Seconds; an answer carries them. */
   intervals: { heartbeat: number; refresh: number }
+  /** Null where it is not offered. */
+  sync: TestChannel | null
   /** Unix seconds of the server's own clock. */
   now(): number
 }

@@ -37,6 +37,7 @@ export async function readAnswer(result: HttpResult, context: AnswerContext): Pr
   answer.refreshToken ??= credential(config.feature_refresh_token)
   answer.heartbeatInterval = config.heartbeat_interval
   answer.refreshInterval = config.refresh_interval
+  if (isJsonObject(body.config)) answer.sync = shortText(config.sync)
   await readSigned(answer, body, context)
   return answer
 }

@@ -2,9 +2,10 @@
 
 import type { RequestKind, Sent } from '../state/events.ts'
 import { usableToken } from '../state/identity.ts'
-import { refreshableJwt } from '../state/requests.ts'
+import { isAsking, refreshableJwt, serverOf } from '../state/requests.ts'
 import type { SdkState, TaskKind } from '../state/state.ts'
 import { chosenGrant } from '../state/view.ts'
+import { channelUrl } from '../sync/url.ts'
 import { now } from '../time/clock.ts'
 
 export interface Composed {
@@ -59,6 +60,12 @@ export function compose(
       term: state.term,
     },
   }
+}
+
+/** Where the live channel is, and what to say hello with; null where there is none, or another process leads. */
+export function channelTarget(state: SdkState): { url: string; token: string | null } | null {
+  const url = isAsking(state) ? channelUrl(state.sync, serverOf(state)) : null
+  return url === null ? null : { url, token: usableToken(state) ?? unexpiredJwt(state) }
 }
 
 /** The seat's return, when the product stops; null where there is no license key. */

@@ -89,6 +89,7 @@ describe('a reducer that fails', () => {
       send: async () => {},
       lookAfter: async () => {},
       onChange: () => {},
+      onState: () => {},
     })
     driver.dispatch({ type: 'tick' })
     expect(driver.state()).toBe(broken)
@@ -143,6 +144,7 @@ function firstState(): SdkState {
       graceDays: 30,
       clockPolicy: 'floor',
       allowInsecure: false,
+      sync: true,
       fingerprint: null,
       hostname: null,
       os: null,

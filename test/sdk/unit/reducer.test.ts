@@ -30,6 +30,7 @@ const config: Config = {
   graceDays: 30,
   clockPolicy: 'floor',
   allowInsecure: false,
+  sync: true,
   fingerprint: null,
   hostname: null,
   os: null,
