@@ -19,7 +19,11 @@ export const reopening = z
 export const anomalyAnswer = z
   .object({
     id: idOf('ano'),
-    instance: z.object({ id: idOf('ins'), instance_id: z.string().nullable() }),
+    instance: z
+      .object({ id: idOf('ins'), instance_id: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'Null where it is about a relay.' }),
+    relay: z.object({ id: idOf('rly'), name: z.string() }).nullable(),
     product: z.string(),
     type: z.enum(ANOMALY_TYPES),
     severity: z.enum(ANOMALY_SEVERITIES),
@@ -41,6 +45,7 @@ export const anomalyQuery = z.strictObject({
   severity: z.enum(ANOMALY_SEVERITIES).optional(),
   product: catalogCode.optional(),
   instance: idOf('ins').optional(),
+  relay: idOf('rly').optional(),
   verified: queryFlag.optional().meta({ description: 'Whether the report that showed it was proven.' }),
   state: z.enum(ANOMALY_STATES).default('open'),
 })

@@ -105,6 +105,7 @@ export const licenseAnswer = z
     limits: z.record(z.string(), z.int()),
     seat_limit: ownSeatLimit,
     seats_in_use: z.int(),
+    seats_allotted: z.int().meta({ description: 'Seats that relays may give out by themselves.' }),
     effective: z
       .object({
         features: z.array(z.string()),

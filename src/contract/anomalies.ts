@@ -3,7 +3,7 @@
 export const ANOMALY_SEVERITIES = ['low', 'medium', 'high'] as const
 export type AnomalySeverity = (typeof ANOMALY_SEVERITIES)[number]
 
-/** Keldris' five, and `instance_cloned` of rule T5. */
+/** Keldris' five, `instance_cloned` of rule T5, and `relay_cloned`, which is about a relay and not an instance. */
 export const ANOMALY_TYPES = [
   'tier_mismatch',
   'no_entitlement_premium_usage',
@@ -11,6 +11,7 @@ export const ANOMALY_TYPES = [
   'limit_exceeded',
   'stale_instance',
   'instance_cloned',
+  'relay_cloned',
 ] as const
 export type AnomalyType = (typeof ANOMALY_TYPES)[number]
 
@@ -21,4 +22,5 @@ export const ANOMALY_SEVERITY = {
   limit_exceeded: 'medium',
   stale_instance: 'low',
   instance_cloned: 'high',
+  relay_cloned: 'high',
 } as const satisfies Record<AnomalyType, AnomalySeverity>

@@ -47,6 +47,11 @@ function expiries(retention: Retention, now: Date): Expiry[] {
       table: 'report_streams',
       condition: sql`updated_at < ${time(addDays(now, -STREAM_DAYS))}`,
     },
+    {
+      name: 'relay_leases',
+      table: 'relay_leases',
+      condition: sql`expires_at < ${time(addDays(now, -STREAM_DAYS))}`,
+    },
     { name: 'seats', table: 'forgotten_seats', condition: sql`lease_ends_at < ${time(now)}` },
     { name: 'answers', table: 'idempotency_keys', condition: sql`created_at < ${ago(IDEMPOTENCY_LIFE)}` },
     { name: 'spending', table: 'action_spending', condition: sql`at < ${ago(BUDGET_WINDOW)}` },

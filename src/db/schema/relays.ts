@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   check,
   foreignKey,
   index,
@@ -87,12 +88,16 @@ export const relayLeases = pgTable(
     licenseId: uuid('license_id').notNull(),
     instanceKey: uuid('instance_key').notNull(),
     allotmentSeq: bigint('allotment_seq', { mode: 'number' }).notNull(),
+    /** Orders what is told of one instance; null in rows of older servers. */
+    issuedAt: instant('issued_at'),
     expiresAt: instant('expires_at').notNull(),
+    released: boolean('released').notNull().default(false),
     reportedAt: instant('reported_at').notNull(),
   },
   (t) => [
     primaryKey({ name: 'relay_leases_pk', columns: [t.relayId, t.licenseId, t.instanceKey] }),
     foreignKey({ name: 'relay_leases_relay_fk', columns: [t.relayId], foreignColumns: [relays.id] }),
+    index('relay_leases_instance_idx').on(t.instanceKey),
     index('relay_leases_expires_idx').on(t.expiresAt),
   ],
 )

@@ -4,6 +4,7 @@ import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Executor, Transaction } from '../../db/client.ts'
 import { activations, forgottenSeats } from '../../db/schema/index.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
+import { allottedSeats } from '../relays/allotted-seats.ts'
 
 const CHURN_DAYS = 30
 const CHURN_BASE = 20
@@ -108,7 +109,8 @@ async function refuseWhenFull(
   const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
     select
       (select count(*) from activations where license_id = ${license.id}::uuid and ended_at is null
-        and lease_ends_at > ${at}::timestamptz and instance_key <> ${instanceKey}::uuid) as live,
+        and lease_ends_at > ${at}::timestamptz and instance_key <> ${instanceKey}::uuid)
+        + ${allottedSeats(license.id, now)} as live,
       (select count(*) from activations where license_id = ${license.id}::uuid
         and first_activated_at > ${at}::timestamptz - make_interval(days => ${CHURN_DAYS}::int)) as fresh`)
   const live = Number(counted?.live)

@@ -2,7 +2,7 @@
 import { and, eq, getTableColumns, isNotNull, isNull, lt, ne, type SQL, sql } from 'drizzle-orm'
 import type { AnomalyQuery } from '../../contract/admin-anomalies.schema.ts'
 import type { Executor } from '../../db/client.ts'
-import { anomalies, instances, products } from '../../db/schema/index.ts'
+import { anomalies, instances, products, relays } from '../../db/schema/index.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
 import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
@@ -18,13 +18,14 @@ export async function getAnomaly(ctx: Ctx, id: string): Promise<AnomalyView> {
 /** Newest first, by when they were opened. A filter that nothing meets is an empty page. */
 export async function listAnomalies(ctx: Ctx, query: AnomalyQuery): Promise<Page<AnomalyView>> {
   requireRole(ctx, 'auditor')
-  const { after, type, severity, product, instance, verified, state } = query
+  const { after, type, severity, product, instance, relay, verified, state } = query
   const where = and(
     after === undefined ? undefined : lt(anomalies.id, decodeCursor(after, UUID_PART)[0]),
     type === undefined ? undefined : eq(anomalies.type, type),
     severity === undefined ? undefined : eq(anomalies.severity, severity),
     product === undefined ? undefined : eq(products.code, product),
     instance === undefined ? undefined : eq(anomalies.instanceKey, uuidOf('ins', instance, 'instance')),
+    relay === undefined ? undefined : eq(anomalies.instanceKey, uuidOf('rly', relay, 'relay')),
     verified === undefined ? undefined : (verified ? ne : eq)(anomalies.proof, 'none'),
     inState(state),
   )
@@ -44,10 +45,12 @@ function viewAnomalies(db: Executor, where: SQL | undefined, most: number) {
       ...getTableColumns(anomalies),
       productCode: products.code,
       instanceId: instances.instanceId,
+      relayName: relays.name,
     })
     .from(anomalies)
     .innerJoin(products, eq(products.id, anomalies.productId))
     .leftJoin(instances, eq(instances.instanceKey, anomalies.instanceKey))
+    .leftJoin(relays, and(eq(anomalies.type, 'relay_cloned'), eq(relays.id, anomalies.instanceKey)))
     .where(where)
     .orderBy(sql`${anomalies.id} desc nulls last`)
     .limit(most)

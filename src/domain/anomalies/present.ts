@@ -6,7 +6,9 @@ import type { AnomalyView } from './list-anomalies.ts'
 
 export const presentAnomaly = (row: AnomalyView): AnomalyAnswer => ({
   id: publicId('ano', row.id),
-  instance: { id: publicId('ins', row.instanceKey), instance_id: row.instanceId },
+  instance:
+    row.relayName === null ? { id: publicId('ins', row.instanceKey), instance_id: row.instanceId } : null,
+  relay: row.relayName === null ? null : { id: publicId('rly', row.instanceKey), name: row.relayName },
   product: row.productCode,
   type: row.type,
   severity: row.severity,

@@ -32,9 +32,12 @@ export async function reopenAnomaly(
     await recordChange(tx, ctx, {
       action: 'anomaly.reopen',
       subject: id,
-      event: 'instance.changed',
+      event: view.relayName === null ? 'instance.changed' : 'relay.changed',
       details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },
-      scope: { productId: view.productId, instanceKey: view.instanceKey },
+      scope: {
+        productId: view.productId,
+        ...(view.relayName === null ? { instanceKey: view.instanceKey } : {}),
+      },
     })
     return view
   })

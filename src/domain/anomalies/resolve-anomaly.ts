@@ -34,9 +34,12 @@ export async function resolveAnomaly(
     await recordChange(tx, ctx, {
       action: resolved ? 'anomaly.resolve' : 'anomaly.note',
       subject: id,
-      event: 'instance.changed',
+      event: view.relayName === null ? 'instance.changed' : 'relay.changed',
       details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },
-      scope: { productId: view.productId, instanceKey: view.instanceKey },
+      scope: {
+        productId: view.productId,
+        ...(view.relayName === null ? { instanceKey: view.instanceKey } : {}),
+      },
     })
     return view
   })

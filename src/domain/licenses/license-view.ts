@@ -3,6 +3,7 @@ import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/client.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { notFound } from '../catalog/find-catalog.ts'
+import { countedSeats } from '../relays/allotted-seats.ts'
 
 export type LicenseRow = typeof licenses.$inferSelect
 export type LicenseView = Awaited<ReturnType<typeof viewLicenses>>[number]
@@ -26,6 +27,9 @@ export function viewLicenses(db: Executor, where: SQL | undefined, now: Date, mo
         select count(*)::int from activations a
         where a.license_id = ${licenses.id} and a.ended_at is null
           and a.lease_ends_at > ${now.toISOString()}::timestamptz)`,
+      seatsAllotted: sql<number>`(
+        select coalesce(sum(${countedSeats(now)}), 0)::int from relay_allotments a
+        where a.license_id = ${licenses.id})`,
     })
     .from(licenses)
     .innerJoin(products, eq(products.id, licenses.productId))

@@ -31,6 +31,7 @@ export function presentLicense(license: LicenseView, now: Date): LicenseAnswer {
     limits: license.limits,
     seat_limit: license.seatLimit,
     seats_in_use: license.seatsInUse,
+    seats_allotted: license.seatsAllotted,
     effective: {
       ...effectiveRights(tier, license),
       grace_days: graceDays,

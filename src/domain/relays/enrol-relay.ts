@@ -1,5 +1,5 @@
 // A relay's first word: its one-time code and its own public key for a relay key. Nobody is authenticated before it.
-import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, eq, gt, isNull } from 'drizzle-orm'
 import type { EnrolAnswer, EnrolRequest } from '../../contract/relay-api.ts'
 import { relayAllotments, relayLeases, relays } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
@@ -54,10 +54,7 @@ export async function enrolRelay(ctx: Ctx, body: EnrolRequest): Promise<EnrolAns
         .update(relayAllotments)
         .set({ seats: 0, expiresAt: null, heldSeats: 0, heldUntil: null, updatedAt: now })
         .where(eq(relayAllotments.relayId, enrolled.id))
-      await tx
-        .update(relayLeases)
-        .set({ expiresAt: sql`least(${relayLeases.expiresAt}, ${now.toISOString()}::timestamptz)` })
-        .where(eq(relayLeases.relayId, enrolled.id))
+      await tx.update(relayLeases).set({ released: true }).where(eq(relayLeases.relayId, enrolled.id))
     }
     const id = publicId('rly', enrolled.id)
     await recordChange(

@@ -1,10 +1,17 @@
 // What relays ask of the server, over HTTP.
 import { createRoute } from '@hono/zod-openapi'
-import { enrolRelayRoute, relayLicensesRoute } from '../../contract/relay-api.routes.ts'
+import {
+  allotmentRoute,
+  enrolRelayRoute,
+  relayLeasesRoute,
+  relayLicensesRoute,
+} from '../../contract/relay-api.routes.ts'
 import { linkNext } from '../paging.ts'
 import { type Router, requireBearer, requiredBearer } from '../routing.ts'
 import { enrolRelay } from './enrol-relay.ts'
+import { issueAllotment } from './issue-allotment.ts'
 import { listRelayLicenses } from './list-relay-licenses.ts'
+import { recordLeases } from './record-leases.ts'
 
 const WANTED = 'a relay key'
 
@@ -17,5 +24,11 @@ export function mountRelayRoutes(app: Router): void {
     const page = await listRelayLicenses(c.get('ctx'), requiredBearer(c, WANTED), c.req.valid('query'))
     linkNext(c, page)
     return c.json(page.items, 200)
+  })
+  app.openapi(createRoute({ ...allotmentRoute, middleware }), async (c) => {
+    return c.json(await issueAllotment(c.get('ctx'), requiredBearer(c, WANTED), c.req.valid('json')), 200)
+  })
+  app.openapi(createRoute({ ...relayLeasesRoute, middleware }), async (c) => {
+    return c.json(await recordLeases(c.get('ctx'), requiredBearer(c, WANTED), c.req.valid('json')), 200)
   })
 }

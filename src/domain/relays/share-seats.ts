@@ -1,7 +1,7 @@
 // How many seats of a license a relay may give out by itself: an admin's word. What it was given so far is another
 // matter: that counts until its end, unless the admin ends it.
 import { and, eq } from 'drizzle-orm'
-import { relayAllotments, relays } from '../../db/schema/index.ts'
+import { relayAllotments, relayLeases, relays } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId } from '../../platform/ids.ts'
 import { recordChange } from '../audit/record-change.ts'
@@ -42,6 +42,12 @@ export async function shareSeats(
         .update(relayAllotments)
         .set({ share: 0, updatedAt: now, ...(end ? ended : {}) })
         .where(and(eq(relayAllotments.relayId, relayId), eq(relayAllotments.licenseId, license)))
+      if (end) {
+        await tx
+          .update(relayLeases)
+          .set({ released: true })
+          .where(and(eq(relayLeases.relayId, relayId), eq(relayLeases.licenseId, license)))
+      }
     } else {
       await tx
         .insert(relayAllotments)

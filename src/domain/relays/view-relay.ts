@@ -42,7 +42,7 @@ export async function viewRelays(
           'expiresAt', case when a.expires_at > ${at} then a.expires_at end,
           'counted', ${countedSeats(now)},
           'liveLeases', (select count(*) from relay_leases l where l.relay_id = a.relay_id
-            and l.license_id = a.license_id and l.expires_at > ${at})) order by a.license_id)
+            and l.license_id = a.license_id and not l.released and l.expires_at > ${at})) order by a.license_id)
         from relay_allotments a join licenses on licenses.id = a.license_id
           join products p on p.id = licenses.product_id
         where a.relay_id = relays.id), '[]')`,

@@ -20,7 +20,8 @@ export interface Counted {
   increases: Record<string, number>
 }
 
-const OLDEST_DAYS = 30
+/** Nothing older is believed to be so old. */
+export const OLDEST_DAYS = 30
 
 /**
  * Takes a report into its stream. Counters are cumulative: the increase is the growth since the last value, or the

@@ -39,7 +39,8 @@ export interface Folded {
 
 /**
  * The latest report, by its own time, gives the facts; features are united; every report that counts is kept.
- * A duplicate changes nothing but is still a sign of life.
+ * A duplicate changes nothing but is still a sign of life. What a relay delivers late changes nothing that is known
+ * from later on.
  */
 export function foldReports(input: FoldInput): Folded {
   const { row, product, held, now } = input
@@ -47,6 +48,7 @@ export function foldReports(input: FoldInput): Folded {
   const streams = new Map<string, Stream>()
   const folded: Folded = { update: heard(row, input), rows: [], streams: [], findings: [], outcomes: [] }
   let newest: Date | null = null
+  const usedNow: string[] = []
   const inOrder = [...input.reports].sort((a, b) => (a.report.seq ?? 0) - (b.report.seq ?? 0))
   for (const { report, index } of inOrder) {
     const position = streamPosition(report)
@@ -58,10 +60,12 @@ export function foldReports(input: FoldInput): Folded {
     if (counted.duplicate) continue
     streams.set(bootId, counted.stream)
     const observedAt = observedTime(report.observedAt, now)
-    if (newest === null || observedAt >= newest) {
+    const isNews = report.proof !== 'relay' || observedAt >= row.lastSeenAt
+    if (isNews && (newest === null || observedAt >= newest)) {
       newest = observedAt
       takeFacts(folded.update, row, report, now)
     }
+    if (isNews) usedNow.push(...(report.featureUsage ?? []))
     folded.rows.push({
       instanceKey,
       receivedOn: input.receivedOn,
@@ -83,15 +87,21 @@ export function foldReports(input: FoldInput): Folded {
     })
     folded.findings.push(...findingsOf(report, input, observedAt))
   }
-  folded.update.featureUsage = united(folded.rows, row.featureUsage)
+  folded.update.featureUsage = united(usedNow, row.featureUsage)
   for (const [bootId, stream] of streams) folded.streams.push({ instanceKey, bootId, stream })
   return folded
 }
 
 function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
+  const heardAt = latestTime(reports, now)
   const proven = reports.findLast(({ report }) => report.proof !== 'none')?.report.proof
-  const acknowledged = reports.some(({ report }) => report.proof !== 'none' && report.ack === row.actionSeq)
-  const delivers = row.actionSetAt !== null && reports.some(({ report }) => report.kind === 'heartbeat')
+  const acknowledged = reports.some(
+    ({ report }) => mayAcknowledge(report, row) && report.ack === row.actionSeq,
+  )
+  // What a relay forwards was answered by the relay, which carries no action.
+  const delivers =
+    row.actionSetAt !== null &&
+    reports.some(({ report }) => report.kind === 'heartbeat' && report.proof !== 'relay')
   const presented = reports.some(({ report }) => report.proof === 'instance')
   return {
     instanceKey: row.instanceKey,
@@ -102,14 +112,27 @@ function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
     featureUsage: row.featureUsage,
     integrityHash: row.integrityHash,
     entitlementMismatchAt: row.entitlementMismatchAt,
-    lastSeenAt: row.lastSeenAt > now ? row.lastSeenAt : now,
-    deactivatedAt: null,
+    lastSeenAt: row.lastSeenAt > heardAt ? row.lastSeenAt : heardAt,
+    deactivatedAt: row.deactivatedAt !== null && row.deactivatedAt > heardAt ? row.deactivatedAt : null,
     actionDeliveredAt: row.actionDeliveredAt ?? (delivers ? now : null),
     actionAcknowledgedAt: row.actionAcknowledgedAt ?? (acknowledged ? now : null),
     lineage: row.lineage,
     tokenPresentedAt: row.tokenPresentedAt ?? (presented ? now : null),
-    proof: proven ?? 'none',
+    proof: heardAt < row.lastSeenAt && proven === 'relay' ? row.proof : (proven ?? 'none'),
   }
+}
+
+/** When the instance was last heard: when a relay took its report, not when the relay delivered it. */
+function latestTime(reports: FoldInput['reports'], now: Date): Date {
+  const times = reports.map(({ report }) =>
+    report.proof === 'relay' ? observedTime(report.observedAt, now).getTime() : now.getTime(),
+  )
+  return new Date(Math.max(...times))
+}
+
+/** A relay speaks for an instance only where a license has proven it (T11). */
+function mayAcknowledge(report: Report, row: InstanceRow): boolean {
+  return report.proof === 'relay' ? row.provenLicenseId !== null : report.proof !== 'none'
 }
 
 function takeFacts(update: InstanceUpdate, row: InstanceRow, report: Report, now: Date): void {
@@ -152,6 +175,8 @@ function findingsOf(report: Report, { row, product, held }: FoldInput, seenAt: D
   const best = held[0]
   const lowest = product.tiers[0]
   if (!lowest) return []
+  // The seat that a relay gave out is not on record here: its rights are not known.
+  if (report.proof === 'relay' && !best) return []
   const tier = best?.tier ?? lowest
   const { limits } = effectiveRights(tier, {
     featuresAdded: [],
@@ -187,7 +212,7 @@ function latestMetrics(known: Record<string, number>, report: Report): Record<st
 
 const MOST_FEATURES = 200
 
-function united(rows: readonly ReportRow[], known: readonly string[]): string[] {
-  const used = new Set(rows.flatMap((row) => row.features ?? []))
+function united(features: readonly string[], known: readonly string[]): string[] {
+  const used = new Set(features)
   return used.size === 0 ? [...known] : [...used].slice(0, MOST_FEATURES)
 }

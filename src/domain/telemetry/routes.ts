@@ -1,13 +1,17 @@
-// The telemetry batch over HTTP.
+// The telemetry batch over HTTP, of one instance or of a relay.
 import { createRoute } from '@hono/zod-openapi'
 import { telemetryRoute } from '../../contract/routes.ts'
 import { type Router, requireBearer, requiredBearer } from '../routing.ts'
+import { recordRelayReports } from './record-relay-reports.ts'
 import { recordTelemetry } from './record-telemetry.ts'
 
+const WANTED = 'an instance token, a license JWT or a relay key'
+
 export function mountTelemetryRoutes(app: Router): void {
-  const proof = requireBearer(['jwt', 'instance_token'], 'an instance token or a license JWT')
+  const proof = requireBearer(['jwt', 'instance_token', 'relay_key'], WANTED)
   app.openapi(createRoute({ ...telemetryRoute, middleware: proof }), async (c) => {
-    const bearer = requiredBearer(c, 'an instance token or a license JWT')
-    return c.json(await recordTelemetry(c.get('ctx'), bearer, c.req.valid('json').reports), 200)
+    const bearer = requiredBearer(c, WANTED)
+    const record = bearer.kind === 'relay_key' ? recordRelayReports : recordTelemetry
+    return c.json(await record(c.get('ctx'), bearer, c.req.valid('json').reports), 200)
   })
 }

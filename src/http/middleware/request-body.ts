@@ -6,7 +6,7 @@ import type { HttpEnv } from '../../domain/routing.ts'
 
 const ORDINARY_BYTES = 64 * 1024
 const BATCH_BYTES = 1024 * 1024
-const BATCH_PATHS = new Set(['/api/v1/telemetry'])
+const BATCH_PATHS = new Set(['/api/v1/telemetry', '/api/v1/relay/leases'])
 const DEEPEST = 32
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
 
