@@ -63,6 +63,7 @@ describe('anomalies', () => {
         evidence: { reported_tier: 'pro', granted_tier: 'free' },
         proof: 'none',
         verified: false,
+        relay: null,
         resolved_at: null,
         resolved_by: null,
         note: null,

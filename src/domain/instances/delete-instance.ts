@@ -73,8 +73,6 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       delete from report_streams where instance_key = ${key}::uuid returning 1
     ), presence as (
       delete from telemetry_presence where instance_key = ${key}::uuid returning 1
-    ), lease as (
-      delete from relay_leases where instance_key = ${key}::uuid returning 1
     ), anomaly as (
       delete from anomalies where instance_key = ${key}::uuid returning 1
     ), relayed as (
@@ -89,7 +87,6 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
     select (select count(*)::int from activation) as activations, (select count(*)::int from report) as reports,
       (select count(*)::int from stream) as report_streams, (select count(*)::int from anomaly) as anomalies,
       (select count(*)::int from presence) as telemetry_presence,
-      (select count(*)::int from lease) as relay_leases,
       (select count(*)::int from relayed) as relay_leases,
       (select count(*)::int from offline) as offline_activations,
       (select count(*)::int from binding) as jwt_bindings`)

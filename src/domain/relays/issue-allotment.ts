@@ -147,10 +147,10 @@ async function liveLeases(
   now: Date,
 ): Promise<Promised[]> {
   const [found] = await tx.execute<{ seats: string; until: string | null }>(sql`
-    select count(*) as seats, max(expires_at) as until from relay_leases
+    select count(*) as seats, ceil(extract(epoch from max(expires_at))) as until from relay_leases
     where relay_id = ${relayId}::uuid and license_id = ${licenseId}::uuid and not released
       and expires_at > ${now.toISOString()}::timestamptz`)
-  return found?.until ? [{ seats: Number(found.seats), until: new Date(found.until) }] : []
+  return found?.until ? [{ seats: Number(found.seats), until: fromUnixSeconds(Number(found.until)) }] : []
 }
 
 async function sign(ctx: Ctx, allotted: Allotted): Promise<AllotmentAnswer> {

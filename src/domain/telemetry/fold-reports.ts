@@ -125,9 +125,9 @@ function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
 /** When the instance was last heard: when a relay took its report, not when the relay delivered it. */
 function latestTime(reports: FoldInput['reports'], now: Date): Date {
   const times = reports.map(({ report }) =>
-    report.proof === 'relay' ? observedTime(report.observedAt, now).getTime() : now.getTime(),
+    report.proof === 'relay' ? observedTime(report.observedAt, now) : now,
   )
-  return new Date(Math.max(...times))
+  return times.reduce((latest, time) => (time > latest ? time : latest))
 }
 
 /** A relay speaks for an instance only where a license has proven it (T11). */
