@@ -2,7 +2,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Environment } from '../config/settings.ts'
 
-export const EXIT = { done: 0, failed: 1, usedWrongly: 2, notVerified: 3 } as const
+export const EXIT = { done: 0, failed: 1, usedWrongly: 2, notVerified: 3, warned: 3 } as const
 
 export interface CommandIo {
   env: Environment
@@ -52,6 +52,11 @@ export class RefusedError extends Error {
     super(lines.join('\n'))
     this.lines = lines
   }
+}
+
+/** All is done, and something is not as it should be for long: exit code 3. It has said the rest already. */
+export class WarningError extends Error {
+  override readonly name = 'WarningError'
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>

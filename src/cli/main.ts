@@ -1,5 +1,5 @@
 // The command line: finds the command, loads it, and turns its outcome into an exit code: 0 done, 1 failed, 2 used
-// wrongly, 3 not verified. Each command is loaded only when it is called.
+// wrongly, 3 not verified, or warned. Each command is loaded only when it is called.
 import { text } from 'node:stream/consumers'
 import type { Environment } from '../config/settings.ts'
 import {
@@ -10,6 +10,7 @@ import {
   NotVerifiedError,
   RefusedError,
   UsageError,
+  WarningError,
 } from './command.ts'
 import { explain } from './explain.ts'
 import type { Resource } from './operator/resource.ts'
@@ -56,6 +57,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   events: {
     about: 'what happened, numbered',
     load: operated(() => import('./resources/events.ts')),
+  },
+  doctor: {
+    about: 'look at everything that a server needs, and say what to do',
+    load: () => import('./commands/doctor.ts'),
   },
   inspect: {
     about: 'show what a token, a directive or a key set says',
@@ -201,6 +206,10 @@ async function run(command: Command, args: string[], io: CommandIo): Promise<num
     if (error instanceof IncompleteError) {
       io.say(error.message)
       return EXIT.failed
+    }
+    if (error instanceof WarningError) {
+      io.say(error.message)
+      return EXIT.warned
     }
     for (const line of explain(error)) io.say(line)
     return EXIT.failed

@@ -10,7 +10,8 @@ import { isTransient } from './errors.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
 const MIGRATION_LOCK = 5_027_001
-const OLDEST_POSTGRES = 150_000
+/** As `server_version_num` says it. */
+export const OLDEST_POSTGRES = 150_000
 /**
  * All migrations are one transaction, and each waits for the tables it changes. While it waits, every request for such a
  * table waits behind it, and two tables may be wanted by both in opposite order. So it gives way, well before Postgres

@@ -2,7 +2,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from './client.ts'
 
-const DAYS_AHEAD = 3
+/** Beside today's. */
+export const DAYS_AHEAD = 3
 const DAY = 86_400_000
 const PARTITION_LOCK = 5_027_002
 
@@ -31,13 +32,21 @@ export async function ensurePartitions(db: Database, from: Date, to: Date = from
   })
 }
 
-/** Drops the partitions of the days before `day`; returns their names. */
-export async function dropPartitionsBefore(db: Database, day: Date): Promise<string[]> {
-  const oldest = tableOf(partitionDay(day))
+/** The days that have a partition, as `2026-11-22`, oldest first. */
+export async function listPartitions(db: Database): Promise<string[]> {
   const rows = await db.execute<{ name: string }>(sql`
     select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = 'reports'::regclass and c.relname < ${oldest} order by 1`)
-  const names = rows.map((row) => row.name).filter((name) => /^reports_\d{8}$/.test(name))
+    where i.inhparent = 'reports'::regclass order by 1`)
+  return rows.flatMap(({ name }) => {
+    const [, year, month, day] = /^reports_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? []
+    return day === undefined ? [] : [`${year}-${month}-${day}`]
+  })
+}
+
+/** Drops the partitions of the days before `day`; returns their names. */
+export async function dropPartitionsBefore(db: Database, day: Date): Promise<string[]> {
+  const first = partitionDay(day)
+  const names = (await listPartitions(db)).filter((one) => one < first).map(tableOf)
   for (const name of names) await db.execute(sql.raw(`drop table if exists "${name}"`))
   return names
 }

@@ -55,7 +55,7 @@ async function awaitAnswer(url: string, log: Logger): Promise<string> {
         const [row] = await client`select current_setting('server_version') as version`
         return `PostgreSQL ${row?.version} of DATABASE_URL (${host}${pathname})`
       } catch (error) {
-        if (!isDatabaseAway(error) || Date.now() > deadline) throw unusable(error, host)
+        if (!isDatabaseAway(error) || Date.now() > deadline) throw unusableDatabase(error, host)
         log.warn({ err: error, host }, 'waiting for the database')
       }
     }
@@ -64,8 +64,8 @@ async function awaitAnswer(url: string, log: Logger): Promise<string> {
   }
 }
 
-/** SQLSTATE classes 28 and 3D: who may log in, and to what. */
-function unusable(error: unknown, host: string): StartError {
+/** What is wrong with a database that cannot be used. SQLSTATE classes 28 and 3D: who may log in, and to what. */
+export function unusableDatabase(error: unknown, host: string): StartError {
   const code = driverError(error)?.code ?? 'unknown reason'
   const wrong: Record<string, [why: string, fix: string]> = {
     '28P01': ['refuses the password', 'Correct the user and password in DATABASE_URL.'],

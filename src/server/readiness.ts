@@ -1,6 +1,6 @@
 // Whether this process may be sent requests: it is not stopping, the database answers and has our migrations, and the
 // clocks agree (T7). Each look measures the clock anew.
-import { sql } from 'drizzle-orm'
+import { appliedMigrations } from '../db/applied-migrations.ts'
 import type { Watchdog } from '../db/watchdog.ts'
 import type { Services } from '../domain/context.ts'
 import { type ClockGuard, MOST_SKEW_MS } from '../domain/signing/clock-guard.ts'
@@ -43,7 +43,7 @@ async function look({
   if (!(await watchdog.answers())) return away
   try {
     guard.measured(await watchdog.guard(measureSkew(services.db, services.clock)))
-    const applied = await watchdog.guard(appliedMigrations(services))
+    const applied = await watchdog.guard(appliedMigrations(services.db))
     return {
       server,
       database: { ok: true },
@@ -53,13 +53,6 @@ async function look({
   } catch {
     return away
   }
-}
-
-async function appliedMigrations({ db }: Pick<Services, 'db'>): Promise<number> {
-  const [row] = await db.execute<{ applied: number }>(
-    sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
-  )
-  return row?.applied ?? 0
 }
 
 /** More than ours is no fault: a newer version is being rolled out beside us. */

@@ -12,6 +12,8 @@ import { type Account, runCommand } from './run-command.ts'
 
 /** The only role: owner of everything in the cluster. */
 export const ROLE = 'leasehold'
+/** The only database of ours in it. */
+export const DATABASE = 'leasehold'
 const UNFINISHED = 'postgres.new-'
 
 interface ClusterOptions {

@@ -71,6 +71,26 @@ export async function isLocked(folder: string): Promise<boolean> {
   return (await livingClaim(folder, '', new Set(), WATCH_MS)) !== undefined
 }
 
+export interface ClaimSeen {
+  file: string
+  /** Null where the claim cannot be read. */
+  pid: number | null
+  host: string | null
+  alive: boolean
+}
+
+/** Every claim on `folder`. Only looks. */
+export async function claimsOn(folder: string): Promise<ClaimSeen[]> {
+  const seen: ClaimSeen[] = []
+  for (const name of (await readdir(folder)).filter((one) => CLAIM.test(one))) {
+    const file = join(folder, name)
+    const claim = await readClaim(file)
+    const alive = await isAlive(file, claim, WATCH_MS)
+    seen.push({ file, pid: claim?.pid ?? null, host: claim?.host ?? null, alive })
+  }
+  return seen
+}
+
 async function livingClaim(
   folder: string,
   mine: string,

@@ -7,7 +7,7 @@ import type { Logger } from '../../platform/logger.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { databaseAccount } from './account.ts'
 import { type Binaries, copyBinaries, installedBinaries, packageVersion, versionOf } from './binaries.ts'
-import { clusterOwner, ensureCluster, ROLE } from './cluster.ts'
+import { clusterOwner, DATABASE, ensureCluster, ROLE } from './cluster.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { stopLeftover } from './leftover.ts'
@@ -16,7 +16,6 @@ import { type Postmaster, startPostmaster } from './postmaster.ts'
 import type { Account } from './run-command.ts'
 import { followSafely } from './safe-path.ts'
 
-const DATABASE = 'leasehold'
 const PORT_ATTEMPTS = 5
 
 export interface EmbeddedPostgresOptions {
