@@ -1,44 +1,69 @@
-// Writes src/sdk/dist: one bundle an entry, over shared chunks, and the declarations that the entries reach.
+// Writes src/sdk/dist and src/sdk/enforce/dist, the two packages of a product: one bundle an entry, over shared chunks, and
+// the declarations that the entries reach.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const SDK = join(ROOT, 'src/sdk')
-const DIST = join(SDK, 'dist')
-const TYPES = join(DIST, 'types')
+const SOURCES = join(ROOT, 'src/sdk')
 
-/** Bundle → source, as src/sdk/package.json exports them. */
-const ENTRIES = {
-  index: 'host/node-start',
-  portable: 'public',
-  hono: 'hono',
-  express: 'express',
-  testing: 'testing/index',
+interface Package {
+  /** Where its package.json is; `dist` goes beside it. */
+  folder: string
+  tsconfig: string
+  /** Bundle → source, as the package.json exports them. */
+  entries: Readonly<Record<string, string>>
+}
+
+const SDK: Package = {
+  folder: SOURCES,
+  tsconfig: 'tsconfig.sdk.json',
+  entries: {
+    index: 'host/node-start',
+    portable: 'public',
+    hono: 'hono',
+    express: 'express',
+    testing: 'testing/index',
+  },
+}
+
+const ENFORCE: Package = {
+  folder: join(SOURCES, 'enforce'),
+  tsconfig: 'tsconfig.enforce.json',
+  entries: {
+    index: 'enforce/index',
+    offline: 'offline/index',
+    hono: 'enforce/hono',
+    express: 'enforce/express',
+  },
 }
 
 const SPECIFIER = /(\bfrom\s*['"]|\bimport\(['"])(\.[^'"]+)(['"])/g
 
-/** Builds it, and tells which sources went into each file. */
-export async function buildSdk(): Promise<Metafile> {
-  rmSync(DIST, { recursive: true, force: true })
-  const sources = await bundle()
+/** Builds one package, and tells which sources went into each file. */
+async function buildPackage(made: Package): Promise<Metafile> {
+  const dist = join(made.folder, 'dist')
+  rmSync(dist, { recursive: true, force: true })
+  const sources = await bundle(made, dist)
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.sdk.json')], { stdio: 'inherit' })
-  dropUnreached()
+  execFileSync(process.execPath, [tsc, '-p', join(ROOT, made.tsconfig)], { stdio: 'inherit' })
+  dropUnreached(made, join(dist, 'types'))
   return sources
 }
 
+export const buildSdk = (): Promise<Metafile> => buildPackage(SDK)
+export const buildEnforce = (): Promise<Metafile> => buildPackage(ENFORCE)
+
 /** Names stay as they are, so that a stack trace at a customer's can be read. */
-async function bundle(): Promise<Metafile> {
+async function bundle({ entries }: Package, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     metafile: true,
     entryPoints: Object.fromEntries(
-      Object.entries(ENTRIES).map(([name, source]) => [name, join(SDK, `${source}.ts`)]),
+      Object.entries(entries).map(([name, source]) => [name, join(SOURCES, `${source}.ts`)]),
     ),
-    outdir: DIST,
+    outdir,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -53,11 +78,11 @@ async function bundle(): Promise<Metafile> {
 }
 
 /** Deletes the declarations that no entry needs. */
-function dropUnreached(): void {
+function dropUnreached({ entries }: Package, types: string): void {
   const kept = new Set<string>()
-  for (const source of Object.values(ENTRIES)) keep(join(TYPES, 'sdk', `${source}.d.ts`), kept)
-  for (const name of readdirSync(TYPES, { recursive: true, encoding: 'utf8' })) {
-    const path = join(TYPES, name)
+  for (const source of Object.values(entries)) keep(join(types, 'sdk', `${source}.d.ts`), kept)
+  for (const name of readdirSync(types, { recursive: true, encoding: 'utf8' })) {
+    const path = join(types, name)
     if (name.endsWith('.ts') && !kept.has(path)) rmSync(path)
   }
 }
@@ -75,4 +100,7 @@ function keep(path: string, kept: Set<string>): void {
   writeFileSync(path, published)
 }
 
-if (import.meta.main) await buildSdk()
+if (import.meta.main) {
+  await buildSdk()
+  await buildEnforce()
+}

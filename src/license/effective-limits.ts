@@ -3,9 +3,9 @@
 import { UNLIMITED } from '../contract/catalog.ts'
 import { ENVELOPE_UNLIMITED, type LimitValues } from '../contract/claims.ts'
 import type { Caps } from './default-limits.ts'
-import type { LicenseState } from './state.ts'
+import type { LicenseState } from './states.ts'
 
-/** What a license says of limits. */
+/** What a license says of limits. @internal */
 export interface LicensedLimits {
   limits: Caps
   /** What a limit is that the license does not name: the product's default, or, under `quotas`, unlimited. */
@@ -23,12 +23,12 @@ export interface EffectiveLimit {
 /** By name: each limit of the product, and each further one that the license brings. */
 export type EffectiveLimits<K extends string = string> = Readonly<Record<K, EffectiveLimit>>
 
-/** Whether the limits of a license count at all: in ACTIVE and GRACE. */
+/** Whether the limits of a license count at all: in ACTIVE and GRACE. @internal */
 export function licenseCounts(state: LicenseState): boolean {
   return state === 'ACTIVE' || state === 'GRACE'
 }
 
-/** License over defaults in ACTIVE and GRACE, defaults otherwise; each value with its source. */
+/** License over defaults in ACTIVE and GRACE, defaults otherwise; each value with its source. @internal */
 export function effectiveLimits<K extends string>(
   license: LicensedLimits | null,
   defaults: Caps<K>,
@@ -47,19 +47,19 @@ export function effectiveLimits<K extends string>(
   return Object.fromEntries(effective) as Record<K, EffectiveLimit>
 }
 
-/** The limits of an envelope: 2147483647 is unlimited, and less than nothing allows nothing, as −1 would (section 4). */
+/** The limits of an envelope: 2147483647 is unlimited, and less than nothing allows nothing, as −1 would (section 4). @internal */
 export function capsOfEnvelope(limits: Readonly<LimitValues>): Caps {
   return mapLimits(limits, (limit) =>
     limit === ENVELOPE_UNLIMITED ? Number.POSITIVE_INFINITY : Math.max(0, limit),
   )
 }
 
-/** The `limits` or `quotas` of any other grant: −1 is unlimited. */
+/** The `limits` or `quotas` of any other grant: −1 is unlimited. @internal */
 export function capsOfClaims(limits: Readonly<LimitValues>): Caps {
   return mapLimits(limits, (limit) => (limit === UNLIMITED ? Number.POSITIVE_INFINITY : limit))
 }
 
-/** A cap as JSON shows it: unlimited is −1. */
+/** A cap as JSON shows it: unlimited is −1. @internal */
 export function capOnWire(cap: number): number {
   return cap === Number.POSITIVE_INFINITY ? UNLIMITED : cap
 }

@@ -1,10 +1,11 @@
 // The text of every refusal that a license gives cause for, to the letter of the reference (section 4), and the bodies
 // that carry them. Pure words: decides nothing, and what it is told is not checked here.
-import type { LicenseState, Term } from './state.ts'
+import type { Term } from './state.ts'
+import type { LicenseState } from './states.ts'
 import { DAY } from './times.ts'
 import type { UnixSeconds } from './verified.ts'
 
-/** Where a product stands with its license, as far as a refusal explains it (T13). */
+/** Where a product stands with its license, as far as a refusal explains it (T13). @internal */
 export interface Standing {
   state: LicenseState
   /** Of the license in force, or of the one that has run out; null without one. */
@@ -31,10 +32,10 @@ export interface CapReachedBody extends CapReached {
 
 export const CAP_REACHED = 'license cap reached'
 
-/** Why every license is INVALID in a product that was given no key to check one with. */
+/** Why every license is INVALID in a product that was given no key to check one with. @internal */
 export const NO_PUBLIC_KEY = 'license public key not configured'
 
-/** Why a cap refuses, and what to do about it. */
+/** Why a cap refuses, and what to do about it. @internal */
 export function capMessage(standing: Standing, { limit, current, cap }: CapReached): string {
   const { state, invalidReason } = standing
   switch (state) {
@@ -51,7 +52,7 @@ export function capMessage(standing: Standing, { limit, current, cap }: CapReach
   }
 }
 
-/** The same without a cap, for a page that shows the license. Null where there is nothing to explain: ACTIVE. */
+/** The same without a cap, for a page that shows the license. Null where there is nothing to explain: ACTIVE. @internal */
 export function stateMessage(standing: Standing): string | null {
   const { state, invalidReason } = standing
   switch (state) {
@@ -68,28 +69,31 @@ export function stateMessage(standing: Standing): string | null {
   }
 }
 
-/** What a 403 says: `error`, `limit`, `current`, `cap`, `state`, `message`, in this order. */
+/** What a 403 says: `error`, `limit`, `current`, `cap`, `state`, `message`, in this order. @internal */
 export function capReachedBody(standing: Standing, { limit, current, cap }: CapReached): CapReachedBody {
   const message = capMessage(standing, { limit, current, cap })
   return { error: CAP_REACHED, limit, current, cap, state: standing.state, message }
 }
 
-/** 422: days of retention, under the name that the request gives them, over their cap. */
+/** 422: days of retention, under the name that the request gives them, over their cap. @internal */
 export function retentionMessage(name: string, days: number, cap: number): string {
   return `retention ${name}=${days} exceeds license cap ${cap}`
 }
 
-/** 422: how many artefacts are kept, over its cap. */
+/** 422: how many artefacts are kept, over its cap. @internal */
 export function artefactCountMessage(count: number, cap: number): string {
   return `jarRetentionCount ${count} exceeds license cap ${cap}`
 }
 
-/** Why an envelope is INVALID whose license was taken back by a later signed word (T3). */
-export function revokedReason(at: UnixSeconds): string {
-  return `license revoked at ${instant(at)}`
+/** Why an envelope is INVALID whose license was taken back by a later signed word (T3). @internal */
+export function revokedReason(
+  at: UnixSeconds,
+  status: 'revoked' | 'suspended' | 'expired' = 'revoked',
+): string {
+  return `license ${status} at ${instant(at)}`
 }
 
-/** Why an envelope is refused, in the order in which it is checked. */
+/** Why an envelope is refused, in the order in which it is checked. @internal */
 export const ENVELOPE_REFUSALS = {
   form: 'Invalid license token format: expected payload.signature',
   size: 'License token is too large',
@@ -104,6 +108,7 @@ export const ENVELOPE_REFUSALS = {
   foreign: (name: string) => `${name} is not a member of a license`,
   grace: 'gracePeriodDays must be >= 0',
   instance: 'License belongs to another instance',
+  older: (at: UnixSeconds) => `License was issued before the one in force (${instant(at)})`,
   expired: (exp: UnixSeconds, graceDays: number) =>
     `License expired at ${instant(exp)} (grace period ${graceDays} days)`,
 } as const

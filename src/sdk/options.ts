@@ -36,6 +36,14 @@ export interface TrustOptions {
   minNumber?: number
 }
 
+/** Whom a product believes that knows no server: pinned keys alone. */
+export interface OfflineTrust {
+  /** Default none: every license is refused. */
+  keys?: readonly PinnedKey[]
+  issuer?: never
+  roots?: never
+}
+
 /** Numbers by name (`[a-z][a-z0-9_]{0,63}`). */
 export type Numbers = Readonly<Record<string, number>>
 export type NumbersCallback = () => Numbers | Promise<Numbers>
@@ -53,8 +61,8 @@ export interface LicenseOptions<F extends string = string, L extends string = st
   version: string
   /** Where the license server is. Left out: nothing is ever sent. */
   serverUrl?: string
-  /** Whom to believe. */
-  trust: TrustOptions
+  /** Whom to believe. Without `serverUrl`, pinned keys will do. */
+  trust: TrustOptions | OfflineTrust
 
   /** A static license JWT; first in the resolution order. */
   token?: string

@@ -2,6 +2,7 @@
 export type { ChannelView, Diagnostics, NextReport } from './explain/diagnostics.ts'
 export type {
   ExplainedFeature,
+  ExplainedGrant,
   ExplainedLimit,
   Explanation,
   NextStep,

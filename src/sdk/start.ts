@@ -8,6 +8,7 @@ import type { LicenseOptions } from './options.ts'
 import type { License } from './public/license.ts'
 import { type Driver, drive } from './runtime/driver.ts'
 import { openGates } from './runtime/gates.ts'
+import { keepInside } from './runtime/inside.ts'
 import { licenseOver, openListeners } from './runtime/license.ts'
 import { isSendable, uuid } from './runtime/open.ts'
 import { guardHost } from './runtime/platform.ts'
@@ -93,7 +94,7 @@ export async function startLicenseOn<F extends string = string, L extends string
   session.open()
   await driver.settled
   cancelDeadline()
-  return licenseOver(
+  const license = licenseOver(
     {
       driver,
       gates,
@@ -108,6 +109,8 @@ export async function startLicenseOn<F extends string = string, L extends string
     },
     listeners,
   )
+  keepInside(license, { driver, host, trust })
+  return license
 }
 
 function configOf(options: CheckedOptions, host: Host): Config {

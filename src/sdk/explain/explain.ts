@@ -1,11 +1,19 @@
 // Puts `license.explain()` together from the state.
+import { stateWithin } from '../../license/state.ts'
+import { inOrder, isInForce } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import { endOf } from '../state/notices.ts'
 import { isAsking, requestOf } from '../state/requests.ts'
 import { type SdkState, TASKS } from '../state/state.ts'
-import { chosenGrant, effectiveGrant } from '../state/view.ts'
+import { chosenGrant, circumstances, effectiveGrant } from '../state/view.ts'
 import { isBehind, now, nowSeconds } from '../time/clock.ts'
-import type { ExplainedFeature, ExplainedLimit, Explanation, NextStep } from './explanation.ts'
+import type {
+  ExplainedFeature,
+  ExplainedGrant,
+  ExplainedLimit,
+  Explanation,
+  NextStep,
+} from './explanation.ts'
 import { textOf } from './text.ts'
 import { todoOf } from './todo.ts'
 
@@ -29,6 +37,7 @@ export function explain(state: SdkState): Explanation {
     graceDaysLeft: inGrace ? Math.max(0, Math.ceil((graceEnd - nowSeconds(state.time)) / DAY)) : null,
     features: featuresOf(state),
     limits: limitsOf(state),
+    grants: grantsOf(state, chosen),
     tried: state.tried,
     next: nextOf(state, chosen),
     todo: todoOf(state),
@@ -53,6 +62,24 @@ function limitsOf(state: SdkState): ExplainedLimit[] {
       value,
       origin: grant && Object.hasOwn(grant.limits, name) ? grant.origin : grant ? 'default' : 'community',
     }))
+}
+
+function grantsOf(state: SdkState, chosen: Grant | null): ExplainedGrant[] {
+  const at = circumstances(state)
+  return inOrder(state.slots).map((grant) => {
+    const { kind, origin, licenseId, tier, issuedAt, window } = grant
+    const byDate = stateWithin(window, at.now)
+    return {
+      kind,
+      origin,
+      licenseId,
+      tier,
+      state: byDate === 'EXPIRED' || isInForce(grant, at) ? byDate : 'INVALID',
+      counts: grant === chosen,
+      issuedAt: isoOf(issuedAt * 1000),
+      expiresAt: dateOf(grant.licenseExp ?? window.activeUntil),
+    }
+  })
 }
 
 /** What changes by itself, in its order. */

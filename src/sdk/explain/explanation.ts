@@ -1,4 +1,5 @@
 // What `license.explain()` says, as data. How it is put together and put into words is explain.ts and text.ts.
+import type { LicenseState } from '../../license/states.ts'
 import type { LicenseSource, LicenseView } from '../public/license.ts'
 
 /** Where a feature's or limit's value comes from. */
@@ -14,6 +15,21 @@ export interface ExplainedLimit {
   /** `Infinity` is unlimited. */
   value: number
   origin: Origin
+}
+
+/** A license that is held, whether or not it counts. */
+export interface ExplainedGrant {
+  kind: 'jwt' | 'license_key' | 'envelope'
+  origin: LicenseSource
+  licenseId: string
+  tier: string
+  /** By its own dates; INVALID where its license or its key was taken back. */
+  state: LicenseState
+  /** Whether it is the one that gives the rights in force: of those in force the first, of its license the newest. */
+  counts: boolean
+  /** RFC 3339. */
+  issuedAt: string
+  expiresAt: string | null
 }
 
 /** One step of the resolution order, or one later attempt of it: the last outcome of each. */
@@ -54,6 +70,8 @@ export interface Explanation {
   graceDaysLeft: number | null
   features: readonly ExplainedFeature[]
   limits: readonly ExplainedLimit[]
+  /** In the resolution order: static token, server or its cache, envelope, license key. */
+  grants: readonly ExplainedGrant[]
   tried: readonly TriedStep[]
   next: readonly NextStep[]
   /** What to do, most urgent first; empty where all is well. */

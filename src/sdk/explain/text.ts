@@ -12,7 +12,7 @@ const NEXT: Record<NextStep['what'], string> = {
 }
 
 export function textOf(explanation: Omit<Explanation, 'text'>): string {
-  const { view, features, limits, tried, next, todo } = explanation
+  const { view, features, limits, grants, tried, next, todo } = explanation
   const why = view.reason === null ? '' : ` (${view.reason})`
   const flags = [
     view.killed ? 'killed' : '',
@@ -31,6 +31,12 @@ export function textOf(explanation: Omit<Explanation, 'text'>): string {
       : [`Grace: ${explanation.graceDaysLeft} day(s) left, until ${explanation.graceEndsAt ?? 'never'}`]),
     ...list('Features', features, ({ name, origin }) => `${name} (${origin})`),
     ...list('Limits', limits, ({ name, value, origin }) => `${name} = ${limitText(value)} (${origin})`),
+    ...(grants.length < 2
+      ? []
+      : list('Licenses held', grants, ({ kind, origin, licenseId, tier, state, expiresAt, counts }) => {
+          const end = expiresAt === null ? '' : `, until ${expiresAt}`
+          return `${kind} (${origin}) ${licenseId}: ${state}, tier ${tier}${end}${counts ? '; this one counts' : ''}`
+        })),
     ...list('Tried', tried, ({ step, outcome, detail, at }) => {
       const more = detail === undefined ? '' : `, ${detail}`
       return `${step}: ${outcome}${more} (${at})`

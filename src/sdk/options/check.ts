@@ -85,7 +85,7 @@ export function checkOptions(given: LicenseOptions): CheckedOptions {
   const { log } = options
   if (log !== undefined && !isLog(log)) mistakes.push('log must have the functions info, warn and error')
 
-  const trust = checkTrust(options.trust, mistakes)
+  const trust = checkTrust(options.trust, options.serverUrl === undefined, mistakes)
   const community = checkRights('community', options.community, mistakes)
   const tiers = checkTiers(options.tiers, mistakes)
   const checked: CheckedOptions = {

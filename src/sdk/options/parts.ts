@@ -8,16 +8,25 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export function checkTrust(value: unknown, mistakes: Mistakes): TrustOptions {
+/** `offline`: there is no server, so issuer and roots may both be left out. */
+export function checkTrust(value: unknown, offline: boolean, mistakes: Mistakes): TrustOptions {
   const trust: TrustOptions = { issuer: '', roots: [] }
   if (!isObject(value)) {
     mistakes.push('trust must be { issuer, roots: [..] }')
     return trust
   }
   const { issuer, roots, keys, minNumber } = value
-  if (typeof issuer === 'string' && issuer !== '') trust.issuer = issuer
+  const isOffline = offline && issuer === undefined && roots === undefined
+  if (isOffline) trust.issuer = ''
+  else if (typeof issuer === 'string' && issuer !== '') trust.issuer = issuer
   else mistakes.push('trust.issuer must be the exact iss of the server')
-  if (isList(roots) && roots.length >= 1 && roots.length <= 2 && roots.every((root) => readPublicKey(root))) {
+  if (isOffline) trust.roots = []
+  else if (
+    isList(roots) &&
+    roots.length >= 1 &&
+    roots.length <= 2 &&
+    roots.every((root) => readPublicKey(root))
+  ) {
     trust.roots = roots as string[]
   } else {
     mistakes.push('trust.roots must be one or two Ed25519 public keys (hex, base64url or SPKI base64)')

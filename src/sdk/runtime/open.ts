@@ -56,7 +56,7 @@ export async function openLicense(
       options.tenantId ?? undefined,
       options.community.tier,
     )
-    if (verified.ok) envelope = verified.value
+    if (verified.ok) envelope = verified.value.grant
     note('envelope', verified.ok ? 'verified' : verified.reason, verified.ok ? undefined : verified.detail)
   }
   const licenseKey = await heldLicenseKey(port, stored, now(), note)

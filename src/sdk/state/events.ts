@@ -5,7 +5,7 @@ import type { Slots } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import type { Instant, StoredTime } from '../time/clock.ts'
 import type { Want } from './hints.ts'
-import type { HeldLicenseKey, Role, TaskKind } from './state.ts'
+import type { HeldLicenseKey, InstallFault, Role, TaskKind } from './state.ts'
 import type { StoredState } from './stored.ts'
 
 /** What the disk and the options held when the SDK started. */
@@ -20,6 +20,15 @@ export interface Opened {
   tried: readonly Omit<TriedStep, 'at'>[]
   /** Hash of the credential in use; null where there is none. */
   credential: string | null
+}
+
+/** An envelope was installed, validated again, or refused. What is left out stays as it is. */
+export interface Installed {
+  type: 'installed'
+  envelope?: Grant | null
+  fault?: InstallFault | null
+  why: string
+  tried: Omit<TriedStep, 'at' | 'step'>
 }
 
 /** A request came back, or did not. */
@@ -82,6 +91,7 @@ export type Event =
   | { type: 'not_sent'; term: number }
   /** A refresh id is about to go out; it has to be on disk before. */
   | { type: 'chained'; refreshId: string }
+  | Installed
   | { type: 'keys_revoked'; kids: readonly string[] }
   /** Another key set is in force, and is to be kept. */
   | { type: 'key_set' }

@@ -7,6 +7,7 @@ import { saveCache } from './caching.ts'
 import type { Effect } from './effects.ts'
 import type { TimedEvent } from './events.ts'
 import { applyHint, followHint, judgeHint } from './hints.ts'
+import { applyInstalled, forgetFault } from './installed.ts'
 import { datesNotAhead } from './key-use.ts'
 import { announceCache, noticeClock, noticeEnds } from './notices.ts'
 import { applyOpened } from './opened.ts'
@@ -35,6 +36,7 @@ export function reduce(before: SdkState, event: TimedEvent): Reduced {
   }
   if (before.role === 'stopped') return { state: before, effects: [] }
   apply(turn, event)
+  forgetFault(turn)
   raiseByGrants(turn, before)
   datesNotAhead(turn)
   noticeClock(turn, isBehind(turn.state.time))
@@ -74,6 +76,9 @@ function apply(turn: Turn, event: TimedEvent): void {
       break
     case 'chained':
       updateKept(turn, { chain: { ...state.chain, refreshId: event.refreshId } })
+      break
+    case 'installed':
+      applyInstalled(turn, event)
       break
     case 'keys_revoked':
       applyRevokedKeys(turn, event.kids)

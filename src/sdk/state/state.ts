@@ -58,6 +58,13 @@ export interface HeldLicenseKey {
   use: LicenseKeyUse
 }
 
+export interface InstallFault {
+  /** A code. */
+  reason: string
+  /** To the letter of the reference. */
+  message: string
+}
+
 export interface SdkState {
   config: Config
   time: TimeState
@@ -69,6 +76,8 @@ export interface SdkState {
   licenseKey: HeldLicenseKey | null
   /** Codes of what was given and is no license: the first makes the state INVALID where nothing is in force. */
   invalid: readonly string[]
+  /** Why the last license that was to be installed was refused, while nothing else is in force. */
+  installFault: InstallFault | null
   rejections: Rejections
   revokedKeys: ReadonlyMap<string, number>
   action: InstanceAction | null
@@ -130,6 +139,7 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     slots: NO_GRANTS,
     licenseKey: null,
     invalid: [],
+    installFault: null,
     rejections: {},
     revokedKeys: new Map(),
     action: null,

@@ -4,8 +4,8 @@ import { now } from '../time/clock.ts'
 import type { RequestKind } from './events.ts'
 import { type Turn, update } from './turn.ts'
 
-export function tried(turn: Turn, request: RequestKind, outcome: string, detail?: string): void {
-  const step = stepOf(request)
+export function tried(turn: Turn, request: RequestKind | 'envelope', outcome: string, detail?: string): void {
+  const step = request === 'envelope' ? request : stepOf(request)
   if (step === null) return
   const at = new Date(now(turn.state.time)).toISOString()
   const entry: TriedStep = { step, outcome, at, ...(detail === undefined ? {} : { detail }) }

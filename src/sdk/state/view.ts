@@ -67,6 +67,7 @@ function standing(state: SdkState, chosen: Grant | null): Pick<LicenseView, 'sta
 
 function withoutGrant(state: SdkState): Pick<LicenseView, 'state' | 'reason'> {
   const held = inOrder(state.slots)
+  if (state.installFault) return { state: 'INVALID', reason: state.installFault.reason }
   const rejection = latest(state.rejections)
   if (rejection) {
     return { state: rejection.status === 'expired' ? 'EXPIRED' : 'INVALID', reason: rejection.reason }

@@ -1,5 +1,5 @@
 // Whom the SDK believes (T4): pinned roots, the key set they signed, pinned keys. Verifies; decides nothing about rights.
-import type { DirectiveClaims } from '../../contract/claims.ts'
+import type { DirectiveClaims, EnvelopePayload } from '../../contract/claims.ts'
 import { takesAway, verifyDirective } from '../../license/directive.ts'
 import { verifyEnvelope } from '../../license/envelope.ts'
 import { allowsTaking, followKeySet, type KeySet, type PinnedRoots } from '../../license/key-set.ts'
@@ -36,10 +36,17 @@ export interface TrustPort {
   onKeySet(): void
 }
 
+export interface VerifiedEnvelope {
+  grant: Grant
+  claims: EnvelopePayload
+}
+
 export interface Trust {
   directive(token: string, nonce: string): Promise<Verdict<DirectiveClaims>>
   licenseJwt(token: string, origin: 'static' | 'online' | 'cache'): Promise<Verdict<Grant>>
-  envelope(token: string, tenantId: string | undefined, tier: string): Promise<Verdict<Grant>>
+  envelope(token: string, tenantId: string | undefined, tier: string): Promise<Verdict<VerifiedEnvelope>>
+  /** Whether there is a key at all that could have signed an envelope. */
+  knowsRawKeys(): boolean
   licenseKey(token: string): Promise<Verdict<Pick<HeldLicenseKey, 'kid' | 'payload'>>>
   /** Takes a key set that was kept, or that another process has fetched. */
   follow(keySet: string): Promise<boolean>
@@ -56,6 +63,7 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
   let fetchedAt = Number.NEGATIVE_INFINITY
 
   async function follow(token: string): Promise<boolean> {
+    if (roots === null) return false
     const followed = await followKeySet(token, { issuer: port.issuer, roots, current: current?.set ?? null })
     if (!followed.ok || followed.claims.number < (options.minNumber ?? 0)) return false
     if (current && followed.claims.number === current.set.claims.number) return true
@@ -135,8 +143,10 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
       // It names no key, so an unknown one looks like a bad signature.
       if (!result.ok && result.reason === 'bad_signature' && (await refetch())) result = await read()
       if (!result.ok) return { ok: false, reason: result.reason, detail: result.message }
-      return { ok: true, value: envelopeGrant(token, result.header.kid, result.claims, tier) }
+      const { claims, header } = result
+      return { ok: true, value: { grant: envelopeGrant(token, header.kid, claims, tier), claims } }
     },
+    knowsRawKeys: () => [...keys.values()].some(({ use }) => use === 'raw'),
     async licenseKey(token) {
       const read = () => verifyLicenseKey(token, { ...scope(), acceptRetired: true, age: 'any' })
       let result = await verify(read)
@@ -147,13 +157,14 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
   }
 }
 
-async function importRoots(texts: readonly string[]): Promise<PinnedRoots> {
+/** Null without any: nobody may say which keys there are. */
+async function importRoots(texts: readonly string[]): Promise<PinnedRoots | null> {
   const roots = await Promise.all(texts.map(async (text) => importRootKey(required(text))))
   const [first, second] = roots.map((root) => {
     if (!root.ok) throw new TypeError('trust.roots: not an Ed25519 public key')
     return root.key
   })
-  if (!first) throw new TypeError('trust.roots: one or two root keys are needed')
+  if (!first) return null
   return second ? [first, second] : [first]
 }
 
