@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Metafile } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { buildSdk } from '../../scripts/build-sdk.ts'
+import { buildEnforce, buildSdk } from '../../scripts/build-sdk.ts'
 import { credentialsIn, type LeaseholdProcess, workplace } from '../support/leasehold-process.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -16,9 +16,14 @@ vi.setConfig({ testTimeout: 60_000 })
 const run = promisify(execFile)
 const ROOT = resolve(import.meta.dirname, '../..')
 const SDK = join(ROOT, 'src/sdk')
+const ENFORCE = join(SDK, 'enforce')
 const MOST_BYTES = 60_000
 
 const PROGRAM = `
+import { defineLimits, enforceLimits } from '@leasehold/enforce'
+import { answerCap as capsInExpress } from '@leasehold/enforce/express'
+import { licenseRoutes } from '@leasehold/enforce/hono'
+import { memoryStore, openLicenseService } from '@leasehold/enforce/offline'
 import { startLicense, type LicenseOptions } from '@leasehold/sdk'
 import { requireFeature as inExpress } from '@leasehold/sdk/express'
 import { requireFeature as inHono } from '@leasehold/sdk/hono'
@@ -67,12 +72,30 @@ const tested = await startLicenseOn(host, given)
 server.fail('down')
 await clock.advance(3 * DAY)
 
+const offline = enforceLimits(
+  await startLicense({
+    product: 'keldris',
+    version: '1.4.0',
+    trust: {},
+    dataDir: false,
+    community: { limits: defineLimits({ max_apps: 3 }) },
+  }),
+  { audit() {} },
+)
+const service = await openLicenseService(offline, { tenantId: 'acme', store: memoryStore() })
+const routes = [typeof licenseRoutes(service, { admin: () => 'alice' }), typeof capsInExpress]
+const verdict = offline.withinCap('max_apps', 3)
+const enforced = [verdict.ok ? 'within' : verdict.message, service.current().state, ...routes]
+service.stop()
+
 console.log(JSON.stringify({
-  online, fromCache, rights, gates, granted, msToStart, nsPerHas, node: process.version,
+  enforced, online, fromCache, rights, gates, granted, msToStart, nsPerHas, node: process.version,
   offline: [tested.state, tested.has('audit_logs')],
 }))
 // @ts-expect-error: a feature that this product does not have
 license.has('audit_log')
+// @ts-expect-error: a limit that it does not have
+offline.withinCap('max_app', 3)
 `
 
 const COMPILER = {
@@ -84,18 +107,31 @@ const COMPILER = {
 const place = workplace()
 let sources: Metafile
 let project: string
+let enforceSources: Metafile
 let tarball: { size: number; files: { path: string }[] }
+let enforceTarball: typeof tarball
 let server: LeaseholdProcess
 let environment: Record<string, string>
 
 beforeAll(async () => {
   sources = await buildSdk()
+  enforceSources = await buildEnforce()
   project = await temporaryFolder('leasehold-sdk-')
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: SDK })
-  const [first] = JSON.parse(packed.stdout) as [typeof tarball & { filename: string }]
-  tarball = first
+  const pack = async (folder: string) => {
+    const packed = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: folder })
+    const [first] = JSON.parse(packed.stdout) as [typeof tarball & { filename: string }]
+    return first
+  }
+  const packed = [await pack(SDK), await pack(ENFORCE)] as const
+  ;[tarball, enforceTarball] = packed
   await writeFile(join(project, 'package.json'), '{"private":true,"type":"module"}')
-  const install = ['install', '--offline', '--no-audit', '--no-fund', `./${first.filename}`]
+  const install = [
+    'install',
+    '--offline',
+    '--no-audit',
+    '--no-fund',
+    ...packed.map(({ filename }) => `./${filename}`),
+  ]
   await run('npm', install, { cwd: project })
   await writeFile(join(project, 'program.ts'), PROGRAM)
   const dataDir = await place.dataDir()
@@ -172,6 +208,24 @@ describe('what is in it', () => {
     expect(files.map(({ path }) => path)).toContain('README.md')
     expect(await readdir(join(project, 'node_modules'))).toEqual(['.package-lock.json', '@leasehold'])
   })
+
+  test('the enforcement beside it is as small, signs nothing, and reaches no node: module and no database client', async () => {
+    const { size, files } = enforceTarball
+    process.stdout.write(`@leasehold/enforce: ${size} bytes, ${files.length} files\n`)
+    expect(size).toBeLessThan(MOST_BYTES)
+    const inputs = Object.entries(enforceSources.inputs)
+    expect(
+      inputs.map(([path]) => path).filter((path) => !/^src\/(sdk|license|contract)\//.test(path)),
+    ).toEqual([])
+    expect(inputs.flatMap(([, { imports }]) => imports).filter(({ external }) => external)).toEqual([])
+    const folder = join(project, 'node_modules/@leasehold/enforce')
+    for (const { path } of files.filter((file) => file.path.endsWith('.js'))) {
+      const text = await readFile(join(folder, path), 'utf8')
+      expect(text, path).not.toMatch(
+        /["'`]sign["'`]|signRaw|openSigningKey|pkcs8|["']node:|\brequire\(|\bprocess\./,
+      )
+    }
+  })
 })
 
 describe('its types', () => {
@@ -229,6 +283,12 @@ describe.each(nodes)('on Node $version', ({ path, version }) => {
       `Node ${version}: ${Number(nsPerHas).toFixed(1)} ns per has, ${Number(msToStart).toFixed(1)} ms to start from cache\n`,
     )
     expect(found).toEqual({
+      enforced: [
+        'No license installed: default tier applies (cap = 3 for max_apps). Install a license to raise this.',
+        'ABSENT',
+        'function',
+        'function',
+      ],
       online: { state: 'ACTIVE', source: 'online', reason: null },
       fromCache: { state: 'ACTIVE', source: 'cache' },
       rights: [true, false, 100],

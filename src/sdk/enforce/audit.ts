@@ -1,12 +1,13 @@
 // What is told of a license for the record: five actions, as in the reference (section 4). Keeps nothing.
 import type { LicenseState } from '../../license/states.ts'
-import { callSafely, wordsOf } from '../guard.ts'
-import type { HostLog } from '../host/port.ts'
+import { within, wordsOf } from '../guard.ts'
+import type { Host } from '../host/port.ts'
 
 /** Where a license came from. */
 export type InstallSource = 'env' | 'file' | 'db' | 'api'
 
-interface Installed {
+/** A type, and no interface: so it fits where JSON is asked for. */
+type Installed = {
   licenseId: string
   /** RFC 3339. */
   expiresAt: string
@@ -37,16 +38,27 @@ type Entry = LicenseAuditEvent extends infer E
     : never
   : never
 /** @internal */
-export type Auditor = (entry: Entry) => void
+export type Auditor = (entry: Entry) => Promise<void>
 
-/** Without a port of the vendor's own, events go to the log. @internal */
-export function auditTo(audit: LicenseAudit | undefined, log: HostLog, now: () => string): Auditor {
+/** How long anything waits for the record, milliseconds. */
+const WRITE_WITHIN = 5_000
+
+/** Without a port of the vendor's own, events go to the log. Resolves when it is written, or was not. @internal */
+export function auditTo(
+  audit: LicenseAudit | undefined,
+  { log, timers }: Pick<Host, 'log' | 'timers'>,
+  now: () => string,
+): Auditor {
   const write: LicenseAudit =
     audit ??
     (({ action, actor, details }) => log.warn(`Audit: ${action} by ${actor} ${JSON.stringify(details)}`))
+  async function attempt(event: LicenseAuditEvent): Promise<void> {
+    try {
+      await write(event)
+    } catch (error) {
+      log.error(`License audit failed: ${wordsOf(error)}`)
+    }
+  }
   return (entry) =>
-    callSafely(
-      () => write({ category: 'LICENSE', at: now(), ...entry } as LicenseAuditEvent),
-      (error) => log.error(`License audit failed: ${wordsOf(error)}`),
-    )
+    within(attempt({ category: 'LICENSE', at: now(), ...entry } as LicenseAuditEvent), WRITE_WITHIN, timers)
 }

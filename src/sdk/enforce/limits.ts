@@ -84,7 +84,7 @@ export function enforceLimits<F extends string, L extends string, D = undefined>
   { usage, audit: port, lock = memoryLock() as CapLock<D> }: EnforceOptions<L, D> = {},
 ): EnforcedLicense<F, L, D> {
   const { driver, host } = insideOf(license)
-  const audit = auditTo(port, host.log, () => new Date(now(driver.state().time)).toISOString())
+  const audit = auditTo(port, host, () => new Date(now(driver.state().time)).toISOString())
   const refusals = new Map<string, number>()
   let known: { view: SdkState['view']; slots: SdkState['slots']; limits: EffectiveLimits } | null = null
   let reading: Promise<Readonly<Record<string, number>> | null> | null = null
@@ -115,7 +115,7 @@ export function enforceLimits<F extends string, L extends string, D = undefined>
   function refuse<E extends CapExceededError | SettingOverCapError>(error: E): E {
     const { limit, current, cap, state } = error
     refusals.set(limit, (refusals.get(limit) ?? 0) + 1)
-    audit({ action: 'cap_exceeded', actor: 'system', details: { limit, current, cap, state } })
+    void audit({ action: 'cap_exceeded', actor: 'system', details: { limit, current, cap, state } })
     return error
   }
 

@@ -6,10 +6,13 @@ export type Query = (
   values?: readonly (string | number | null)[],
 ) => Promise<Record<string, unknown>[]>
 
-/** postgres.js: what `postgres(url)` returns, or a transaction of it. */
-interface PostgresJs {
+/** postgres.js: what `postgres(url)` returns. */
+interface PostgresJs extends PostgresJsTransaction {
+  begin(work: (tx: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
+}
+
+interface PostgresJsTransaction {
   unsafe(text: string, values?: never[]): PromiseLike<Iterable<object>>
-  begin?(work: (tx: never) => Promise<unknown>): Promise<unknown>
 }
 
 /** pg: a `Client` or a client of a `Pool`. */
@@ -26,7 +29,7 @@ interface PgPool extends PgClient {
 export type PostgresClient = PostgresJs | PgClient | PgPool
 
 /** @internal */
-export function queryOver(client: PostgresClient): Query {
+export function queryOver(client: PostgresClient | PostgresJsTransaction): Query {
   // Both take any list of values; their types say so in ways of their own.
   if ('unsafe' in client)
     return async (text, values = []) =>
@@ -41,9 +44,8 @@ export async function onOneConnection<T>(
   work: (query: Query, scope: 'transaction' | 'session') => Promise<T>,
 ): Promise<T> {
   if ('unsafe' in client) {
-    if (!client.begin) throw new TypeError('postgresLock takes what postgres(url) returns')
     const results: T[] = []
-    await client.begin(async (tx: PostgresJs) => {
+    await client.begin(async (tx) => {
       results.push(await work(queryOver(tx), 'transaction'))
     })
     return results[0] as T

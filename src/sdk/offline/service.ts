@@ -99,40 +99,49 @@ export async function openLicenseService<F extends string, L extends string, D>(
     })
   }
 
-  function auditInstall(
+  async function auditInstall(
     row: InstalledLicense,
     source: InstallSource,
     previous: InstalledLicense | null,
-  ): void {
+  ): Promise<void> {
     const { licenseId, expiresAt, installedBy } = row
     const details = { licenseId, expiresAt, installedBy, source }
-    if (!previous) audit({ action: 'install_license', actor: installedBy, details })
+    if (!previous) await audit({ action: 'install_license', actor: installedBy, details })
     else {
       const previousLicenseId = previous.licenseId
-      audit({ action: 'replace_license', actor: installedBy, details: { ...details, previousLicenseId } })
+      await audit({
+        action: 'replace_license',
+        actor: installedBy,
+        details: { ...details, previousLicenseId },
+      })
     }
   }
 
   /** With a license in force it stays, else the state is INVALID; told, audited and shown either way. */
-  function reject(judged: Refused, by: string, source: InstallSource, isAlone = !isInForce()): void {
+  async function reject(
+    judged: Refused,
+    by: string,
+    source: InstallSource,
+    isAlone?: boolean,
+  ): Promise<void> {
     const { reason, message } = judged
     host.log.warn(`A license was refused (${source}): ${message}`)
-    audit({ action: 'reject_license', actor: by, details: { reason: message, source } })
+    await audit({ action: 'reject_license', actor: by, details: { reason: message, source } })
     lastRefusal = message
-    const fault = isAlone ? { fault: { reason, message } } : {}
+    const fault = (isAlone ?? !isInForce()) ? { fault: { reason, message } } : {}
     dispatch('a license was refused', reason, `${message} (from ${source})`, fault)
   }
 
   async function install(text: string, by: string): Promise<InstallResult> {
     const judged = await judgeNew(text)
     if (judged.verdict !== 'good') {
-      reject(judged, by, 'api')
+      await reject(judged, by, 'api')
       return { ok: false, status: 400, error: judged.message }
     }
     const { genuine } = judged
     const row = shelf.rowOf(genuine, by)
     if (!(await shelf.keep(row))) return { ok: false, status: 503, error: 'the license could not be stored' }
-    auditInstall(row, 'api', installed?.row ?? null)
+    await auditInstall(row, 'api', installed?.row ?? null)
     lastRefusal = null
     load(genuine, row, 'api')
     return { ok: true, state: state().view.state, envelope: showEnvelope(genuine.claims) }
@@ -155,7 +164,7 @@ export async function openLicenseService<F extends string, L extends string, D>(
     )
     if (row) installed = { genuine: null, row }
     const isAlone = !chosen && !ended && !isInForce()
-    for (const { source, judged } of refused) reject(judged, SYSTEM, source, isAlone)
+    for (const { source, judged } of refused) await reject(judged, SYSTEM, source, isAlone)
     if (chosen) await take(chosen.genuine, chosen.source, row)
     else if (ended) keepEnded(ended.genuine, row, ended.source)
   }
@@ -168,7 +177,7 @@ export async function openLicenseService<F extends string, L extends string, D>(
     }
     const fresh = shelf.rowOf(genuine, SYSTEM)
     await shelf.keep(fresh)
-    auditInstall(fresh, source, row)
+    await auditInstall(fresh, source, row)
     load(genuine, fresh, source)
   }
 
@@ -191,7 +200,7 @@ export async function openLicenseService<F extends string, L extends string, D>(
     }
     const { reason, message } = judged
     host.log.warn(`The installed license is not good any more: ${message}`)
-    audit({
+    await audit({
       action: 'revalidate_license',
       actor: SYSTEM,
       details: { licenseId: row.licenseId, reason: message },
