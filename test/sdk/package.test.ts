@@ -95,7 +95,7 @@ console.log(JSON.stringify({
 // @ts-expect-error: a feature that this product does not have
 license.has('audit_log')
 // @ts-expect-error: a limit that it does not have
-offline.withinCap('max_app', 3)
+export const misspelt = () => offline.withinCap('max_app', 3)
 `
 
 const COMPILER = {
