@@ -5,6 +5,7 @@ import { lacksPartition } from '../../db/errors.ts'
 import { ensurePartitions, partitionDay } from '../../db/partitions.ts'
 import { transaction } from '../../db/transaction.ts'
 import { instanceKey, uuidv7 } from '../../platform/ids.ts'
+import { fromUnixSeconds } from '../../platform/time.ts'
 import { foldFindings } from '../anomalies/fold.ts'
 import { recordAnomalies } from '../anomalies/record-anomalies.ts'
 import type { Ctx } from '../context.ts'
@@ -84,8 +85,10 @@ async function recordBatch(tx: Transaction, ctx: Ctx, reports: readonly Report[]
   const folded: Folded[] = []
   for (const key of keys) {
     const group = groups.get(key)
-    const row = rows.get(key)
-    if (!group || !row) continue
+    const found = rows.get(key)
+    if (!group || !found) continue
+    // Not heard yet, so that also what a relay delivers late is news.
+    const row = inserted.has(key) ? { ...found, lastSeenAt: fromUnixSeconds(0) } : found
     const licenses = held.get(key) ?? []
     const result = foldReports({
       row,
