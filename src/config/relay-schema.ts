@@ -81,6 +81,11 @@ export const relaySchema = z.object({
     meaning: 'TCP port to listen on',
     allowed: 'a whole number from 0 to 65535',
   }),
+  PUBLIC_URL: optional(readPublicUrl, {
+    default: 'where a request says it came to',
+    meaning: 'URL under which instances reach the relay, where a proxy stands before it',
+    allowed: 'an http or https URL without credentials, query or fragment',
+  }),
   LICENSE_CACHE_TTL: milliseconds(1, DAY_MS, 30 * MINUTE_MS, 'Age up to which a license counts as synced'),
   STALE_GRACE_PERIOD: milliseconds(
     0,

@@ -14,6 +14,7 @@ export interface RelaySettings {
   readonly relayKey: string | null
   readonly internalKey: string | null
   readonly folder: string
+  readonly publicUrl: string | null
   readonly host: string
   readonly port: number
   readonly cacheTtl: number
@@ -56,6 +57,7 @@ export function loadRelaySettings(env: Environment, upstream?: string): RelaySet
     relayKey: values.LEASEHOLD_RELAY_KEY ?? null,
     internalKey: values.SECRET_INTERNAL_API_KEY ?? null,
     folder: values.LEASEHOLD_RELAY_DIR,
+    publicUrl: values.PUBLIC_URL ?? null,
     host: values.HOST,
     port: values.PORT,
     cacheTtl: values.LICENSE_CACHE_TTL,

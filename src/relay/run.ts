@@ -113,7 +113,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
   mountLocalApi(app, local)
   mountPage(app, local)
   mountPublicKeys(app, front)
-  mountFront(app, front)
+  mountFront(app, front, settings.publicUrl)
   app.notFound((c) => problem(c, 'not_found', 'There is nothing at this path.'))
   app.onError((error, c) => {
     log.error({ err: error }, 'request failed')

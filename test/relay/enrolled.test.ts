@@ -11,7 +11,11 @@ let world: World
 let relay: TestRelay
 
 beforeAll(async () => {
-  app = await startTestApp({ startAt: new Date().toISOString(), sync: { pollMs: 200 } })
+  app = await startTestApp({
+    startAt: new Date().toISOString(),
+    sync: { pollMs: 200 },
+    settings: { syncUrl: 'wss://license.example.com/api/v1/sync' },
+  })
   world = await createWorld(app)
   relay = await startTestRelay(app, { customerId: world.customerId })
   await until(async () => (await status()).live && (await status()).last_sync !== null)
@@ -90,6 +94,11 @@ describe('an enrolled relay', () => {
     expect(rows).toHaveLength(1)
     expect(rows[0]).toMatchObject({ proof: 'relay' })
     expect(rows[0]?.observed_at).toEqual(new Date(at))
+  })
+
+  test('offers its own live channel, not the vendor’s', async () => {
+    const { body } = await exchange('elsewhere')
+    expect(body.config.sync).toBe(`${relay.url.replace('http', 'ws')}/api/v1/sync`)
   })
 
   test('passes on what changed within two seconds, to whom it concerns', async () => {

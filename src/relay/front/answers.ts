@@ -62,10 +62,20 @@ export async function answer(
       })
       if (what === 'deactivate' && result.status < 300) await context.seats.giveBack(request)
     }
-    return { status: result.status, text: result.text }
+    return { status: result.status, text: withOwnChannel(result, request.sync) }
   }
   const offline = context.keeps ? await answerOffline(context, what, request) : NOTHING
   return count(context, offline, result.why)
+}
+
+/** The vendor's words as they came, but for the address of the live channel: the instance listens to the relay. */
+function withOwnChannel(
+  { text, body }: { text: string; body: Record<string, unknown> | null },
+  sync: string,
+): string {
+  const config = body?.config
+  if (typeof config !== 'object' || config === null || !('sync' in config)) return text
+  return JSON.stringify({ ...body, config: { ...config, sync } })
 }
 
 const NOTHING: OfflineAnswer = { kind: 'nothing', why: 'unknown_instance' }

@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, type ErrorCode } from '../../contract/errors.ts'
+import { SYNC_PATH } from '../../contract/sync.ts'
 import { type Answer, answer, type Exchange, type FrontContext, type Refused } from './answers.ts'
 import type { InstanceRequest } from './request.ts'
 
@@ -22,7 +23,8 @@ const BATCH_BYTES = 1024 * 1024
 const RETRY_AFTER_SECONDS = '30'
 const LONGEST_CREDENTIAL = 65_536
 
-export function mountFront(app: Hono, context: FrontContext): void {
+/** `publicUrl`: where instances reach the relay; without one, where they say they did. */
+export function mountFront(app: Hono, context: FrontContext, publicUrl: string | null): void {
   for (const [what, path] of Object.entries(PATHS) as [Exchange, string][]) {
     const maxSize = what === 'telemetry' ? BATCH_BYTES : ORDINARY_BYTES
     const limit = bodyLimit({
@@ -30,14 +32,17 @@ export function mountFront(app: Hono, context: FrontContext): void {
       onError: (c) => problem(c, 'body_too_large', `The body is over ${maxSize} bytes.`),
     })
     app.post(path, limit, async (c) => {
-      const request = await requestOf(c)
+      const request = await requestOf(c, publicUrl)
       if ('code' in request) return problem(c, request.code, request.detail)
       return respond(c, await answer(context, what, request))
     })
   }
 }
 
-async function requestOf(c: Context): Promise<InstanceRequest | { code: ErrorCode; detail: string }> {
+async function requestOf(
+  c: Context,
+  publicUrl: string | null,
+): Promise<InstanceRequest | { code: ErrorCode; detail: string }> {
   const header = c.req.header('Authorization')
   const bearer = header === undefined ? null : (/^Bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1] ?? '')
   if (bearer === '' || (bearer?.length ?? 0) > LONGEST_CREDENTIAL) {
@@ -50,13 +55,16 @@ async function requestOf(c: Context): Promise<InstanceRequest | { code: ErrorCod
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
-      return { method: 'POST', path: c.req.path, bearer, text, body: body as Record<string, unknown> }
+      const sync = channelOf(publicUrl ?? new URL(c.req.url).origin)
+      return { method: 'POST', path: c.req.path, bearer, text, body: body as Record<string, unknown>, sync }
     }
   } catch {
     // Said below.
   }
   return { code: 'invalid_json', detail: 'The body is not a JSON object.' }
 }
+
+const channelOf = (url: string): string => url.replace(/^http/, 'ws') + SYNC_PATH
 
 function respond(c: Context, given: Answer | Refused): Response {
   if ('refused' in given) {

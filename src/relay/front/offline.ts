@@ -60,7 +60,7 @@ export async function offlineToken(
       expires_in: grant.expiresAt - Math.floor(context.now() / 1000),
       message: MESSAGE,
       action: 'none',
-      config: configOf(context, instance?.config ?? null),
+      config: configOf(context, request, instance?.config ?? null),
     },
   }
 }
@@ -117,7 +117,7 @@ export async function offlineHeartbeat(
       config: {
         // Never one that advances a chain: the vendor alone hands those out (T5).
         feature_refresh_token: randomBytes(32).toString('hex'),
-        ...configOf(context, instance.config),
+        ...configOf(context, request, instance.config),
       },
       ...(shown ? { entitlement_token: entitlement } : {}),
     },
@@ -175,10 +175,15 @@ function cacheOf({ times, now }: OfflineContext, syncedAt: number): string {
   return cacheHeader(syncState({ syncedAt, endsAt: null }, times, now()), syncedAt, now())
 }
 
-function configOf({ intervals }: OfflineContext, kept: string | null): Record<string, unknown> {
+function configOf(
+  { intervals }: OfflineContext,
+  { sync }: InstanceRequest,
+  kept: string | null,
+): Record<string, unknown> {
   return {
     heartbeat_interval: intervals.heartbeat,
     refresh_interval: intervals.refresh,
+    sync,
     ...(kept === null ? {} : (JSON.parse(kept) as Record<string, unknown>)),
   }
 }

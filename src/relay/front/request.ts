@@ -9,6 +9,8 @@ export interface InstanceRequest {
   /** JSON text as it came; null without a body. */
   text: string | null
   body: Record<string, unknown>
+  /** Where the instance reaches this relay's own live channel: ws or wss. */
+  sync: string
 }
 
 export const word = (value: unknown, longest = 255): string | null =>
