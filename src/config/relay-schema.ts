@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/logger.ts'
 import { readHost, readIssuer, readPublicUrl } from './addresses.ts'
+import { factsIn } from './read-environment.ts'
 import { oneOf, type Reader, readSwitch, wholeNumber } from './reading.ts'
 import { optional, preset } from './setting.ts'
 
@@ -130,3 +131,11 @@ export const relaySchema = z.object({
 })
 
 export type RelaySettingName = keyof typeof relaySchema.shape
+
+/** README's table of the relay's settings, in its order. */
+export function relaySettingsTable(): { name: string; default: string; meaning: string }[] {
+  return Object.keys(relaySchema.shape).map((name) => {
+    const { default: fallback, meaning, allowed } = factsIn(relaySchema, name as RelaySettingName)
+    return { name, default: fallback, meaning: `${meaning}. Allowed: ${allowed}` }
+  })
+}
