@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'who changed what',
     load: operated(() => import('./resources/audit.ts')),
   },
+  backup: {
+    about: 'copy the embedded database and its keys, while the server runs',
+    load: () => import('./commands/backup.ts'),
+  },
   customers: {
     about: 'list, create and change customers',
     load: operated(() => import('./resources/customers.ts')),
@@ -113,6 +117,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   relays: {
     about: 'create, share seats with and revoke relays',
     load: operated(() => import('./resources/relays.ts')),
+  },
+  restore: {
+    about: 'make a data folder of a backup',
+    load: () => import('./commands/restore.ts'),
   },
   'signing-keys': {
     about: 'list, rotate and revoke signing keys; import key sets',

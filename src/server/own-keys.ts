@@ -10,8 +10,8 @@ import { randomBytes } from '../platform/random.ts'
 import { StartError } from '../platform/start-error.ts'
 import { readSecretFile, writeSecretFile } from './secret-file.ts'
 
-const MASTER_KEY_FILE = 'master-key'
-const ROOT_KEY_FILE = 'root-key.pem'
+export const MASTER_KEY_FILE = 'master-key'
+export const ROOT_KEY_FILE = 'root-key.pem'
 
 export interface OwnKeys {
   masterKey: Uint8Array

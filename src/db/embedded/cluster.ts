@@ -14,7 +14,8 @@ import { type Account, runCommand } from './run-command.ts'
 export const ROLE = 'leasehold'
 /** The only database of ours in it. */
 export const DATABASE = 'leasehold'
-const UNFINISHED = 'postgres.new-'
+/** What an interrupted start leaves, and the next one removes, begins so. */
+export const UNFINISHED = 'postgres.new-'
 
 interface ClusterOptions {
   readonly dataDir: string
