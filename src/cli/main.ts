@@ -62,6 +62,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'what happened, numbered',
     load: operated(() => import('./resources/events.ts')),
   },
+  drill: {
+    about: 'try a rotation of keys or a restore on a scratch database',
+    load: () => import('./commands/drill.ts'),
+  },
   doctor: {
     about: 'look at everything that a server needs, and say what to do',
     load: () => import('./commands/doctor.ts'),

@@ -20,7 +20,9 @@ const ARROWS: Record<string, readonly string[]> = {
   sdk: ['license', 'contract'],
   relay: ['sdk', 'license', 'config', 'platform', 'contract'],
   server: ['http', 'jobs', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
-  cli: ['server', 'relay', 'domain', 'mint', 'license', 'db', 'config', 'platform', 'contract'],
+  // A drill plays vendor and customer on one machine: it opens the app and the SDK.
+  drill: ['server', 'http', 'domain', 'mint', 'license', 'sdk', 'db', 'config', 'platform', 'contract'],
+  cli: ['drill', 'server', 'relay', 'domain', 'mint', 'license', 'db', 'config', 'platform', 'contract'],
   'node.ts': ['server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
   worker: ['server', 'http', 'domain', 'db', 'mint', 'config', 'platform', 'contract'],
   'worker.ts': ['worker', 'server', 'http', 'jobs', 'domain', 'db', 'config', 'platform', 'contract'],
