@@ -38,7 +38,7 @@ export interface Disk {
   /** The cached license, or why there is none. */
   loadCache(trust: Trust, mayMove: boolean): Promise<{ grant: Grant | null; outcome: string }>
   /** Unless the cache holds a later one. `now` in unix seconds. False where it was not written. */
-  saveCache(token: string, issuedAt: number, trust: Trust, now: number): Promise<boolean>
+  saveCache(grant: Grant, trust: Trust, now: number): Promise<boolean>
   dropCache(): Promise<void>
 }
 
@@ -157,7 +157,7 @@ export function openDisk(storage: HostStorage, log: HostLog): Disk {
       const text = await tryDisk('read', () => storage.read(CACHE), null)
       const token = text?.trim() ?? ''
       if (token === '') return { grant: null, outcome: 'absent' }
-      const verified = await trust.licenseJwt(token, 'cache')
+      const verified = await trust.cached(token)
       if (verified.ok) {
         lastCache = token
         return { grant: verified.value, outcome: 'verified' }
@@ -166,17 +166,17 @@ export function openDisk(storage: HostStorage, log: HostLog): Disk {
       if (mayMove && verified.reason !== 'unknown_key') await setAside(CACHE, verified.reason)
       return { grant: null, outcome: verified.reason }
     },
-    saveCache: (token, issuedAt, trust, now) =>
+    saveCache: (grant, trust, now) =>
       tryDisk(
         'written',
         async () => {
           const present = (await storage.read(CACHE).catch(() => null))?.trim() ?? ''
           if (present !== '' && present !== lastCache) {
-            const other = await trust.licenseJwt(present, 'cache')
-            if (other.ok && !mayReplace(other.value, { issuedAt }, now)) return true
+            const other = await trust.cached(present)
+            if (other.ok && !mayReplace(other.value, grant, now)) return true
           }
-          await storage.write(CACHE, token)
-          lastCache = token
+          await storage.write(CACHE, grant.token)
+          lastCache = grant.token
           return true
         },
         false,

@@ -32,6 +32,7 @@ export function diagnose(
     storage,
     keySetNumber: keySet?.number ?? null,
     keySetExpiresAt: keySet ? isoOf(keySet.expiresAt * 1000) : null,
+    relayCache: state.relayCache,
     lastContactAt: lastContact === null ? null : isoOf(lastContact),
     lastFailure: lastFailure ? `${lastFailure.code}: ${lastFailure.text}` : null,
     sync,

@@ -28,6 +28,8 @@ export interface Diagnostics {
   keySetNumber: number | null
   keySetExpiresAt: string | null
   lastContactAt: string | null
+  /** What a relay said of its last answer: `hit; age=0`, `stale; …`, `grace; …`. Nothing depends on it. */
+  relayCache: string | null
   /** The last failure since the last contact. */
   lastFailure: string | null
   sync: ChannelView

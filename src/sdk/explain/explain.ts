@@ -32,6 +32,7 @@ export function explain(state: SdkState): Explanation {
     licenseId: chosen?.licenseId ?? null,
     customer: chosen?.customer ?? null,
     trial: chosen?.trial ?? false,
+    relay: chosen?.relay ?? null,
     expiresAt: dateOf(expiresAt),
     graceEndsAt: dateOf(graceEnd),
     graceDaysLeft: inGrace ? Math.max(0, Math.ceil((graceEnd - nowSeconds(state.time)) / DAY)) : null,

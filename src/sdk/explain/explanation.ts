@@ -19,7 +19,7 @@ export interface ExplainedLimit {
 
 /** A license that is held, whether or not it counts. */
 export interface ExplainedGrant {
-  kind: 'jwt' | 'license_key' | 'envelope'
+  kind: 'jwt' | 'lease' | 'license_key' | 'envelope'
   origin: LicenseSource
   licenseId: string
   tier: string
@@ -64,6 +64,8 @@ export interface Explanation {
   licenseId: string | null
   customer: string | null
   trial: boolean
+  /** The relay that leased the license while the vendor could not be reached; null where the vendor granted it. */
+  relay: string | null
   /** RFC 3339, or null where nothing ends. */
   expiresAt: string | null
   graceEndsAt: string | null

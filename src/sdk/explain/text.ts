@@ -24,6 +24,7 @@ export function textOf(explanation: Omit<Explanation, 'text'>): string {
     `License ${view.state}${why}: tier ${view.tier} from ${view.source}${marks.join('')}`,
     ...line('Customer', explanation.customer),
     ...line('License', explanation.licenseId),
+    ...line('Leased by relay', explanation.relay),
     `Instance: ${explanation.instanceId} (${explanation.role})`,
     ...line('Expires', explanation.expiresAt),
     ...(explanation.graceDaysLeft === null

@@ -50,16 +50,19 @@ export function chooseGrant(slots: Slots, at: Circumstances): Grant | null {
 /** Seconds by which a grant may be dated ahead of the time that counts. */
 const AHEAD = 300
 
+/** What decides between two grants of one slot. */
+type Order = Pick<Grant, 'issuedAt' | 'vouchedAt' | 'leaseExp' | 'relay'>
+
 /**
  * Whether `candidate` may take the place of `current`: not if that was issued later (T3), unless it comes from a
- * future that a fresh directive has taken back.
+ * future that a fresh directive has taken back. What the vendor signed since a relay's allotment takes the place of the
+ * relay's lease while it is in force, whatever the relay's clock showed.
  */
-export function mayReplace(
-  current: Pick<Grant, 'issuedAt'> | null,
-  candidate: Pick<Grant, 'issuedAt'>,
-  now: number,
-): boolean {
-  return current === null || candidate.issuedAt >= current.issuedAt || current.issuedAt > now + AHEAD
+export function mayReplace(current: Order | null, candidate: Order, now: number): boolean {
+  if (current === null || candidate.issuedAt >= current.issuedAt || current.issuedAt > now + AHEAD)
+    return true
+  const isVendors = current.relay !== null && candidate.relay === null
+  return isVendors && candidate.vouchedAt >= current.vouchedAt && (candidate.leaseExp ?? 0) > now
 }
 
 /** Whether a grant is dated in the future. */

@@ -2,6 +2,7 @@
 import type { EnvelopePayload, LicenseClaims, LicenseKeyPayload, LimitValues } from '../../contract/claims.ts'
 import { capsOfEnvelope } from '../../license/effective-limits.ts'
 import { endOfLicenseKey, type LicenseKeyUse } from '../../license/lease.ts'
+import type { VerifiedRelayLease } from '../../license/relay-lease.ts'
 import { leaseTerm, type StateWindow, windowOf } from '../../license/state.ts'
 import { DAY } from '../../license/times.ts'
 import type { Limit, TierGrant } from '../options.ts'
@@ -10,7 +11,7 @@ import type { Limit, TierGrant } from '../options.ts'
 export type Limits = Readonly<Record<string, number>>
 
 export interface Grant {
-  kind: 'jwt' | 'license_key' | 'envelope'
+  kind: 'jwt' | 'lease' | 'license_key' | 'envelope'
   origin: 'static' | 'online' | 'cache' | 'offline'
   token: string
   /** The key that signed it. */
@@ -18,6 +19,10 @@ export interface Grant {
   licenseId: string
   /** Unix seconds, as all times here. */
   issuedAt: number
+  /** When the vendor signed its rights: of what a relay leased, earlier than the lease. */
+  vouchedAt: number
+  /** The relay that leased it out of its allotment. */
+  relay: string | null
   window: StateWindow
   tier: string
   features: readonly string[]
@@ -48,6 +53,8 @@ export function jwtGrant(
     kid,
     licenseId: claims.license_id,
     issuedAt: claims.iat,
+    vouchedAt: claims.iat,
+    relay: null,
     window: windowOf(leaseTerm(claims)),
     tier: claims.tier,
     features: claims.features,
@@ -60,6 +67,22 @@ export function jwtGrant(
     customer: claims.org_name ?? null,
     trial: claims.trial ?? false,
   }
+}
+
+/**
+ * A seat that a relay leased while the vendor was away: the allotment's rights until the lease's end, and their grace from
+ * then on, as of any lease (T6). Its own `iat` is the relay's clock, so it neither vouches for rights nor tells the time.
+ */
+export function leaseGrant(
+  token: string,
+  { claims, allotment, allotmentKid }: VerifiedRelayLease,
+  origin: 'online' | 'cache',
+): Grant {
+  const { grant, license_id } = allotment
+  const { customer_id: sub, ...rights } = grant
+  const lease = { ...claims, ...rights, sub, license_id, jti: allotment.jti, instance_id: claims.sub }
+  const granted = jwtGrant(token, allotmentKid, lease, origin)
+  return { ...granted, kind: 'lease', vouchedAt: allotment.nbf, relay: claims.iss }
 }
 
 /** A license key carries a tier alone: what it means is the product's own table. An unknown tier gives nothing more. */
@@ -78,6 +101,8 @@ export function licenseKeyGrant(
     kid,
     licenseId: key.license_id,
     issuedAt: key.issued_at,
+    vouchedAt: key.issued_at,
+    relay: null,
     window: {
       // A credential that nobody confirms now is in grace since its last confirmation, or first use (T6).
       activeUntil: key.offline
@@ -107,6 +132,8 @@ export function envelopeGrant(token: string, kid: string, claims: EnvelopePayloa
     // The public form of the license's UUID, by which directives name it.
     licenseId: `lic_${claims.licenseId.toLowerCase().replaceAll('-', '')}`,
     issuedAt: claims.iat,
+    vouchedAt: claims.iat,
+    relay: null,
     window: windowOf({ exp: claims.exp, graceDays: claims.gracePeriodDays }),
     tier: claims.tier ?? tier,
     features: claims.features ?? [],

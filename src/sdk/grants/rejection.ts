@@ -39,14 +39,17 @@ export function afterDirective(rejections: Rejections, directive: DirectiveClaim
   }
 }
 
-/** A grant issued at or before its license's rejection is dead, wherever it comes from (T3). */
-export function isDead(grant: Pick<Grant, 'licenseId' | 'issuedAt'>, rejections: Rejections): boolean {
+/** A grant that the vendor signed at or before its license's rejection is dead, wherever it comes from (T3). */
+export function isDead(grant: Pick<Grant, 'licenseId' | 'vouchedAt'>, rejections: Rejections): boolean {
   const rejection = Object.hasOwn(rejections, grant.licenseId) ? rejections[grant.licenseId] : undefined
-  return rejection !== undefined && grant.issuedAt <= rejection.iat
+  return rejection !== undefined && grant.vouchedAt <= rejection.iat
 }
 
 /** A later grant lifts the rejection. */
-export function afterGrant(rejections: Rejections, grant: Pick<Grant, 'licenseId' | 'issuedAt'>): Rejections {
+export function afterGrant(
+  rejections: Rejections,
+  grant: Pick<Grant, 'licenseId' | 'vouchedAt'>,
+): Rejections {
   if (!Object.hasOwn(rejections, grant.licenseId) || isDead(grant, rejections)) return rejections
   return without(rejections, grant.licenseId)
 }

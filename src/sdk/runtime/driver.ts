@@ -121,9 +121,7 @@ export function drive(first: SdkState, port: DriverPort): Driver {
         save()
         break
       case 'save_cache':
-        write('cache', (disk, trust) =>
-          disk.saveCache(effect.token, effect.issuedAt, trust, nowSeconds(state.time)),
-        )
+        write('cache', (disk, trust) => disk.saveCache(effect.grant, trust, nowSeconds(state.time)))
         break
       case 'send':
         port.send(effect).catch(report)

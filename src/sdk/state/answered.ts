@@ -33,7 +33,7 @@ export function applyAnswer(turn: Turn, sent: Sent, outcome: Outcome): void {
     endStart(turn)
     return
   }
-  update(turn, { outage: { failures: 0, until: 0 } })
+  update(turn, { outage: { failures: 0, until: 0 }, relayCache: outcome.cache ?? null })
   if (outcome.directive) applyDirective(turn, outcome.directive)
   learnTokens(turn, sent, outcome)
   learnIntervals(turn, outcome)
@@ -58,7 +58,8 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
   }
   const { slots, settled } = turn.state
   const first = !turn.state.tasks.grant.done
-  if (answer.directive === null) turn.why = 'the server granted the license'
+  if (answer.directive === null)
+    turn.why = `the ${grant.relay ? 'relay leased' : 'server granted'} the license`
   // Where no fresh word says the time, an older grant does not take the place of a newer one.
   if (mayReplace(slots.session, grant, nowSeconds(turn.state.time))) {
     updateKept(turn, {
@@ -69,7 +70,7 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
     })
     saveCache(turn)
   }
-  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant.issuedAt)
+  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant.vouchedAt)
   if (sent.request === 'activate') update(turn, { activated: true })
   update(turn, { cacheNotice: false, settled: true })
   tried(turn, sent.request, 'in_force')
@@ -87,11 +88,11 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
  * The server has confirmed the license key: its offline time counts from the signed time of the grant (T6), so that an
  * old answer given again confirms nothing anew (T1).
  */
-function confirmLicenseKey(turn: Turn, issuedAt: number): void {
+function confirmLicenseKey(turn: Turn, vouchedAt: number): void {
   const { licenseKey, slots } = turn.state
   if (!licenseKey || !slots.session) return
   const graceDays = graceDaysOf(slots.session) ?? licenseKey.use.graceDays
-  const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, issuedAt)
+  const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, vouchedAt)
   useKey(turn, { ...licenseKey.use, confirmedAt, graceDays })
 }
 

@@ -7,5 +7,5 @@ export function saveCache(turn: Turn): void {
   const { role, slots } = turn.state
   const { session } = slots
   if (role !== 'leader' || session?.origin !== 'online' || isStaticMode(turn.state)) return
-  turn.effects.push({ type: 'save_cache', token: session.token, issuedAt: session.issuedAt })
+  turn.effects.push({ type: 'save_cache', grant: session })
 }

@@ -1,4 +1,5 @@
 // What the state wants done. The driver does it; nothing here decides.
+import type { Grant } from '../grants/grant.ts'
 import type { LicenseChange } from '../public/license.ts'
 import type { RequestKind } from './events.ts'
 import type { TaskKind } from './state.ts'
@@ -12,4 +13,4 @@ export type Effect =
   /** All that `refreshNow` asked for has been answered or was in vain. */
   | { type: 'asked_done' }
   | { type: 'save' }
-  | { type: 'save_cache'; token: string; issuedAt: number }
+  | { type: 'save_cache'; grant: Grant }

@@ -63,6 +63,8 @@ export interface ServerAnswer {
   refreshInterval: unknown
   /** The live channel's address; null where it is not offered any more, undefined where nothing is said of it. */
   sync?: string | null
+  /** What a relay says of where its answer comes from (`Leasehold-Cache`); null from the vendor itself. */
+  cache?: string | null
 }
 
 /** A request as it was sent. */

@@ -27,7 +27,7 @@ export function learnChannel(turn: Turn, { sync }: ServerAnswer): void {
   if (sync === undefined || sync === known || !config.sync) return
   update(turn, { sync })
   if (sync !== null && channelUrl(sync, serverOf(turn.state)) === null) {
-    inform(turn, `The live channel is not of the license server's own origin and is not used: ${sync}`)
+    inform(turn, `Live channel of another origin is not used: ${sync}`)
   }
 }
 

@@ -15,7 +15,7 @@ export function applyOpened(turn: Turn, event: Opened): void {
   update(turn, { role: event.role, config: { ...turn.state.config, instanceId: event.instanceId } })
   if (event.stored) adoptStored(turn, event.stored)
   for (const grant of Object.values(event.slots)) {
-    if (grant) update(turn, { time: raiseFloor(turn.state.time, grant.issuedAt) })
+    if (grant) update(turn, { time: raiseFloor(turn.state.time, grant.vouchedAt) })
   }
   const { config, time } = turn.state
   const at = new Date(now(time)).toISOString()

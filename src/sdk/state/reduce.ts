@@ -163,7 +163,7 @@ function applyAsked(turn: Turn): void {
 function raiseByGrants(turn: Turn, before: SdkState): void {
   let { time } = turn.state
   for (const grant of inOrder(turn.state.slots)) {
-    if (!inOrder(before.slots).includes(grant)) time = raiseFloor(time, grant.issuedAt)
+    if (!inOrder(before.slots).includes(grant)) time = raiseFloor(time, grant.vouchedAt)
   }
   update(turn, { time })
 }

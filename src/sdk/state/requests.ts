@@ -42,7 +42,10 @@ export function serverOf(state: SdkState): string | null {
 }
 
 function newestJwt({ static: fixed, session }: SdkState['slots']): Grant | null {
-  const isLater = session?.licenseId === fixed?.licenseId && (session?.issuedAt ?? 0) > (fixed?.issuedAt ?? 0)
+  const isLater =
+    session?.kind === 'jwt' &&
+    session.licenseId === fixed?.licenseId &&
+    (session?.issuedAt ?? 0) > (fixed?.issuedAt ?? 0)
   return isLater ? session : fixed
 }
 

@@ -96,6 +96,8 @@ export interface SdkState {
   /** The live channel's address as the server last named it; null where it names none. */
   sync: string | null
   hints: Hints
+  /** `Leasehold-Cache` of the last answer. */
+  relayCache: string | null
   entitlementHash: string
   /** Hash of the credential by which the cached license was obtained. */
   credential: string | null
@@ -153,6 +155,7 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     intervals: { heartbeat: config.heartbeatInterval, refresh: config.refreshInterval },
     sync: null,
     hints: NO_HINTS,
+    relayCache: null,
     entitlementHash: '',
     credential: null,
     ownCredential: null,

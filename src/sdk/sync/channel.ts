@@ -105,7 +105,7 @@ export function openChannel(port: ChannelPort): Channel {
     const first = shown.lastEvent === null
     const { event } = message
     // A restored database counts from an earlier number.
-    if (event !== null) {
+    if (event !== undefined) {
       shown.lastEvent = message.type === 'resync_required' ? event : Math.max(event, shown.lastEvent ?? 0)
     }
     if (message.type === 'ping') say({ type: 'pong' })
@@ -113,7 +113,7 @@ export function openChannel(port: ChannelPort): Channel {
     else tell(message).catch(report)
   }
 
-  function welcome({ pingInterval }: Message, first: boolean): void {
+  function welcome({ ping_interval: pingInterval }: Message, first: boolean): void {
     shown.state = 'open'
     failures = 0
     const seconds = typeof pingInterval === 'number' && pingInterval > 0 ? pingInterval : SYNC_PING_SECONDS
@@ -131,7 +131,7 @@ export function openChannel(port: ChannelPort): Channel {
   }
 
   function closed(code: unknown): void {
-    const { expired, ended, unauthorized, going_away, try_again, silent, slow_reader } = SYNC_CLOSE
+    const { expired, ended, unauthorized, bad_message, too_big, no_hello } = SYNC_CLOSE
     if (code === expired || code === ended || code === unauthorized) {
       refused = said
       // A seat or credential was taken: the server says which, if it is asked.
@@ -140,8 +140,9 @@ export function openChannel(port: ChannelPort): Channel {
       follow(port.state())
       return
     }
-    const usual = [going_away, try_again, silent, slow_reader, 1000, 1005, 1006] as unknown[]
-    lose(usual.includes(code) ? FIRST_PAUSE : LONGEST_PAUSE)
+    // We do not understand each other; that lasts longer than a restart.
+    const isStrange = code === bad_message || code === too_big || code === no_hello
+    lose(isStrange ? LONGEST_PAUSE : FIRST_PAUSE)
   }
 
   /** Connects again after a pause by chance, which doubles while that fails. */

@@ -5,13 +5,14 @@ import { verifyEnvelope } from '../../license/envelope.ts'
 import { allowsTaking, followKeySet, type KeySet, type PinnedRoots } from '../../license/key-set.ts'
 import { verifyLicenseJwt } from '../../license/license-jwt.ts'
 import { verifyLicenseKey } from '../../license/license-key.ts'
+import { verifyRelayLease } from '../../license/relay-lease.ts'
 import {
   importRootKey,
   importTrustedKey,
   type TrustedKey,
   type TrustedKeys,
 } from '../../license/trusted-keys.ts'
-import { envelopeGrant, type Grant, jwtGrant } from '../grants/grant.ts'
+import { envelopeGrant, type Grant, jwtGrant, leaseGrant } from '../grants/grant.ts'
 import type { TrustOptions } from '../options.ts'
 import type { HeldLicenseKey } from '../state/state.ts'
 import { readPublicKey } from './keys.ts'
@@ -44,6 +45,10 @@ export interface VerifiedEnvelope {
 export interface Trust {
   directive(token: string, nonce: string): Promise<Verdict<DirectiveClaims>>
   licenseJwt(token: string, origin: 'static' | 'online' | 'cache'): Promise<Verdict<Grant>>
+  /** A seat that a relay leased, up to the vendor's keys. */
+  relayLease(token: string, origin: 'online' | 'cache'): Promise<Verdict<Grant>>
+  /** Either of both, as the cache holds it. */
+  cached(token: string): Promise<Verdict<Grant>>
   envelope(token: string, tenantId: string | undefined, tier: string): Promise<Verdict<VerifiedEnvelope>>
   /** Whether there is a key at all that could have signed an envelope. */
   knowsRawKeys(): boolean
@@ -96,8 +101,36 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
 
   const scope = () => ({ issuer: port.issuer, product: port.product, keys, now: port.now() })
 
+  async function licenseJwt(token: string, origin: 'static' | 'online' | 'cache'): Promise<Verdict<Grant>> {
+    const result = await verify(() =>
+      verifyLicenseJwt(token, {
+        ...scope(),
+        instanceId: port.instanceId(),
+        // A static token is an offline grant: it may be older than its key's service (T4).
+        acceptRetired: origin === 'static',
+        age: 'any',
+      }),
+    )
+    if (!result.ok) return result
+    return { ok: true, value: jwtGrant(token, result.header.kid, result.claims, origin) }
+  }
+
+  async function relayLease(token: string, origin: 'online' | 'cache'): Promise<Verdict<Grant>> {
+    const instanceId = port.instanceId()
+    const result = await verify(() =>
+      verifyRelayLease(token, { ...scope(), instanceId, acceptRetired: false, age: 'any' }),
+    )
+    return result.ok ? { ok: true, value: leaseGrant(token, result, origin) } : result
+  }
+
   return {
     follow,
+    licenseJwt,
+    relayLease,
+    async cached(token) {
+      const jwt = await licenseJwt(token, 'cache')
+      return !jwt.ok && jwt.reason === 'wrong_typ' ? relayLease(token, 'cache') : jwt
+    },
     keySet: () =>
       current && {
         token: current.token,
@@ -122,19 +155,6 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
         }
       }
       return { ok: true, value: result.claims }
-    },
-    async licenseJwt(token, origin) {
-      const result = await verify(() =>
-        verifyLicenseJwt(token, {
-          ...scope(),
-          instanceId: port.instanceId(),
-          // A static token is an offline grant: it may be older than its key's service (T4).
-          acceptRetired: origin === 'static',
-          age: 'any',
-        }),
-      )
-      if (!result.ok) return result
-      return { ok: true, value: jwtGrant(token, result.header.kid, result.claims, origin) }
     },
     async envelope(token, tenantId, tier) {
       const instanceId = port.instanceId()

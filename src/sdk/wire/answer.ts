@@ -32,6 +32,7 @@ export async function readAnswer(result: HttpResult, context: AnswerContext): Pr
     message: shortText(body.message) ?? shortText(body.detail),
     refreshToken: credential(body.refresh_token),
     instanceToken: credential(body.instance_token),
+    cache: shortText(result.headers.get('Leasehold-Cache')),
   }
   const config = isJsonObject(body.config) ? body.config : {}
   answer.refreshToken ??= credential(config.feature_refresh_token)
@@ -54,6 +55,10 @@ async function readSigned(answer: ServerAnswer, body: JsonObject, context: Answe
     const grant = await context.trust.licenseJwt(body.jwt, 'online')
     if (grant.ok) answer.grant = grant.value
     else answer.refused = grant.reason
+  } else if (typeof body.lease === 'string') {
+    const lease = await context.trust.relayLease(body.lease, 'online')
+    if (lease.ok) answer.grant = lease.value
+    else answer.refused = lease.detail === undefined ? lease.reason : `${lease.reason}: ${lease.detail}`
   }
   const entitlement = body.entitlement_token
   if (typeof entitlement === 'string' && entitlement !== '') {

@@ -42,6 +42,8 @@ function grantOf(more: Partial<Grant> & { issuedAt: number; life: number; grace:
   return {
     kind: 'jwt',
     origin: 'online',
+    vouchedAt: more.issuedAt,
+    relay: null,
     token: `t${more.issuedAt}.${life}.${grace}`,
     kid: 'k1',
     licenseId: 'lic_1',
