@@ -14,6 +14,8 @@ export interface CommandIo {
   say(line: string): void
   /** All of standard input. */
   input(): Promise<string>
+  /** The same, as it comes. */
+  source(): AsyncIterable<Uint8Array>
   /** Whether standard output is a terminal, where a table reads better than lines. */
   terminal: boolean
   /** Where a progress bar can be drawn; null where standard error is no terminal. */

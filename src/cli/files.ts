@@ -1,6 +1,6 @@
 // Files that a command reads and writes. What holds a secret or a license is mode 0600, and whole or not there.
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { StartError } from '../platform/start-error.ts'
 import type { CommandIo } from './command.ts'
@@ -59,6 +59,48 @@ export async function writePrivately(
     )
   } finally {
     await rm(part, { force: true })
+  }
+}
+
+/** A file of mode 0600 in the making: there under its name when `keep` resolves, and without a trace otherwise. */
+export interface FileInTheMaking {
+  write(text: string): Promise<void>
+  keep(): Promise<void>
+  discard(): Promise<void>
+}
+
+/** Begins a file that is not there yet. @throws StartError */
+export async function beginPrivately(file: string): Promise<FileInTheMaking> {
+  const path = resolve(file)
+  const part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  const explained = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === 'EEXIST') {
+        throw new StartError(
+          `${file} is there already, and stays as it is.`,
+          'Name another file, or remove it.',
+        )
+      }
+      throw new StartError(`${file} cannot be written (${code}).`, 'Name a file that this user may write.')
+    }
+  }
+  if (await lstat(path).catch(() => null)) await explained(Promise.reject({ code: 'EEXIST' }))
+  const handle = await explained(open(part, 'wx', 0o600))
+  return {
+    write: (text) => explained(handle.writeFile(text)),
+    async keep() {
+      await explained(handle.sync())
+      await handle.close()
+      await explained(link(part, path))
+      await rm(part, { force: true })
+    },
+    async discard() {
+      await handle.close().catch(() => {})
+      await rm(part, { force: true })
+    },
   }
 }
 

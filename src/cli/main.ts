@@ -70,6 +70,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: 'look at everything that a server needs, and say what to do',
     load: () => import('./commands/doctor.ts'),
   },
+  export: {
+    about: 'write the whole state to a file',
+    load: () => import('./commands/export.ts'),
+  },
+  import: {
+    about: 'read the whole state from a file into an empty server',
+    load: () => import('./commands/import.ts'),
+  },
   inspect: {
     about: 'show what a token, a directive or a key set says',
     load: () => import('./commands/inspect.ts'),
@@ -164,6 +172,7 @@ const standard: Omit<CommandIo, 'env'> = {
   ...outlet(process.stdout),
   say: (line) => void process.stderr.write(`${line}\n`),
   input: () => text(process.stdin),
+  source: () => process.stdin,
   terminal: process.stdout.isTTY === true,
   progress: process.stderr.isTTY ? process.stderr : null,
   prompt: process.stdin.isTTY ? askAtTerminal : null,

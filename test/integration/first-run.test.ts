@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { caller } from '../support/app.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
+import { spawned } from '../support/leasehold-cli.ts'
 import {
   credentialsIn,
   type LeaseholdProcess,
@@ -54,6 +55,14 @@ describe('without any setting', () => {
       .find((text) => text.includes('embedded database started'))
     expect(line?.match(/"pid":/g)).toHaveLength(1)
     expect(JSON.parse(line ?? '')).toMatchObject({ pid: server.pid, postmaster: expect.any(Number) })
+  })
+
+  test('its state can be exported beside it, and nothing is imported into it', async () => {
+    const beside = { LEASEHOLD_DATA_DIR: dataDir }
+    const { code, out } = await spawned(['export', '-'], '', beside)
+    expect([code, out]).toEqual([0, expect.stringContaining('{"table":"products","row":{"code":"keldris"')])
+    const refused = await spawned(['import', '-'], out, beside)
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining(dataDir)])
   })
 
   test('the first start is ready in under 5 s', () => {

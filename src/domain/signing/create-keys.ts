@@ -11,7 +11,7 @@ import { checkMasterKey } from './server-secrets.ts'
 /** Inserts a new key that signs from `notBefore` on; returns its kid. */
 export async function createSigningKey(
   tx: Transaction,
-  ctx: Ctx,
+  ctx: Pick<Ctx, 'masterKey' | 'clock'>,
   product: { id: string; code: string },
   use: KeyUse,
   notBefore: Date,
