@@ -252,6 +252,24 @@ describe('a change', () => {
     expect((await here(['licenses', 'get', license.id])).out).toMatch(/effective\.limits\.max_users[^\n]*-1/)
   })
 
+  test('answers the request file of a site without a network with a file', async () => {
+    const request = {
+      kind: 'leasehold-activation-request',
+      version: 1,
+      product: 'keldris',
+      instance_id: 'plant-7',
+      nonce: 'q1nW0d9Jm3Tt5hYbL7cKxA',
+      created_at: '2026-03-01T12:00:00Z',
+      action: 'none',
+      action_seq: null,
+    }
+    const { licenseId } = await world.another()
+    const args = ['licenses', 'activate-offline', licenseId, '--request', JSON.stringify(request)]
+    const { code, out } = await here([...args, '--days', '30'])
+    expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ kind: 'leasehold-activation' })])
+    expect((await here(['licenses', 'offline-activations', licenseId])).out).toMatch(/ofa_[0-9a-f]{32}/)
+  })
+
   test('is refused with what is wrong, what to do and where to look', async () => {
     const { code, out, err } = await leasehold(['customers', 'create', '--name', 'x', '--email', 'nobody'])
     expect([code, out]).toEqual([1, ''])

@@ -37,6 +37,10 @@ export function membersOf(options: Options | undefined, given: Parsed): Record<s
 }
 
 function place(into: Record<string, unknown>, [name = '', ...rest]: string[], value: unknown): void {
+  if (name === '' && isJsonObject(value)) {
+    Object.assign(into, value)
+    return
+  }
   if (rest.length === 0) {
     into[name] = value
     return

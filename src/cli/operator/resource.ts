@@ -6,7 +6,7 @@ export type OptionKind = 'text' | 'number' | 'flag' | 'yes-no' | 'names' | 'numb
 export interface Option {
   kind: OptionKind
   about: string
-  /** Member of the query or body, dots for depth; without it the option's name with underscores. */
+  /** Member of the query or body, dots for depth, empty for the whole; without it the option's name with underscores. */
   member?: string
   required?: true
   nullable?: true
@@ -49,6 +49,8 @@ export interface Verb {
   taking?: Taking
   /** Member that is shown this once. It goes alone to standard output. */
   secret?: string
+  /** The answer is itself a file: it is shown as the server wrote it. */
+  file?: true
   /** The server also answers as CSV. */
   csv?: true
   /** Takes no admin key. */

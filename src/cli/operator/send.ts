@@ -45,7 +45,7 @@ export async function send(
     if (!flags.json) io.out(`${printable(given.id)} is gone.\n`)
     return
   }
-  if (flags.json) return io.out(`${answer.trimEnd()}\n`)
+  if (flags.json || verb.file) return io.out(`${answer.trimEnd()}\n`)
   show(JSON.parse(answer), given, io)
 }
 

@@ -132,6 +132,30 @@ export const resource: Resource = {
       method: 'GET',
       path: '/licenses/{id}/envelope/{envelope}',
     },
+    'activate-offline': {
+      about: 'Answer the request file of a site without a network, once; what comes out is the answer file.',
+      method: 'POST',
+      path: '/licenses/{id}/offline-activations',
+      body: {
+        request: json('the content of the request file', { required: true, member: '' }),
+        days: number('how long the lease runs; without it to the end of the license'),
+      },
+      file: true,
+    },
+    'offline-activations': {
+      about: 'The request files that were answered under it, newest first.',
+      method: 'GET',
+      path: '/licenses/{id}/offline-activations',
+      list: 'link',
+      columns: ['id', 'instance', 'action', 'issued_at', 'expires_at', 'issued_by'].map((member) =>
+        column(member),
+      ),
+    },
+    'get-offline-activation': {
+      about: 'What was said in one answer.',
+      method: 'GET',
+      path: '/licenses/{id}/offline-activations/{activation}',
+    },
     jwt: {
       about: 'Sign a license JWT to be handed out.',
       method: 'POST',

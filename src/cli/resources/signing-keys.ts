@@ -38,6 +38,7 @@ export const resource: Resource = {
       about: 'The next key set, unsigned, for leasehold keys sign-set.',
       method: 'GET',
       path: '/key-sets/draft',
+      file: true,
     },
     'import-set': {
       about: 'Publish a key set that leasehold keys sign-set signed.',
