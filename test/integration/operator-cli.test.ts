@@ -376,7 +376,7 @@ describe('what takes', () => {
     const stops = await here(['signing-keys', 'list', '--product', 'keldris', '--use', 'jws', '--json'])
     const { kid } = JSON.parse(stops.out)[0]
     const key = await here(['signing-keys', 'revoke', kid, '--dry-run'])
-    expect(key.out).toMatch(/would verify nothing any more[\s\S]*leases: 1[\s\S]*a new key signs/)
+    expect(key.out).toMatch(/would verify nothing any more[\s\S]*leases: 2[\s\S]*a new key signs/)
   })
 
   test('takes from all that meet a filter, when their number is typed', async () => {
