@@ -2,7 +2,14 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ACTIVATION_TYP, DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../../src/contract/claims.ts'
+import {
+  ACTIVATION_TYP,
+  ALLOTMENT_TYP,
+  DIRECTIVE_TYP,
+  KEY_SET_TYP,
+  LICENSE_TYP,
+  RELAY_LEASE_TYP,
+} from '../../src/contract/claims.ts'
 import { keyThumbprint } from '../../src/license/trusted-keys.ts'
 import { inProcess, spawned } from '../support/leasehold-cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -10,6 +17,7 @@ import * as samples from '../unit/license/fixtures.ts'
 
 const { makePair, nodeJws, nodeRaw } = samples
 const pair = makePair()
+const relay = makePair()
 const kid = await keyThumbprint(pair.raw)
 const key = `--public-key=${Buffer.from(pair.raw).toString('hex')}`
 const stranger = `--public-key=${Buffer.from(makePair().raw).toString('hex')}`
@@ -21,6 +29,7 @@ const today = {
   license: { ...samples.licenseClaims, iat: now, exp: now + DAY, license_exp: now + 90 * DAY },
   directive: { ...samples.directiveClaims, iat: now, exp: now + 300 },
   activation: { ...samples.activationClaims, iat: now, exp: now + DAY, grant: 'eyJ.payload.signature' },
+  allotment: { ...samples.allotmentClaims(relay.x), nbf: now, exp: now + 30 * DAY },
   keySet: { ...samples.keySetClaims([]), iat: now, exp: now + 34_560_000 },
   entitlement: { ...samples.entitlementPayload, issued_at: now, expires_at: now + DAY },
   licenseKey: { ...samples.licenseKeyPayload, issued_at: now, expires_at: now + 365 * DAY },
@@ -33,10 +42,19 @@ const envelope = (payload: object) =>
     .map((part) => Buffer.from(part, 'base64url').toString('base64'))
     .join('.')
 
+const allotment = jws(ALLOTMENT_TYP, today.allotment)
+const lease = nodeJws(
+  relay,
+  { alg: 'EdDSA', typ: RELAY_LEASE_TYP, kid: await keyThumbprint(relay.raw) },
+  { ...samples.relayLeaseClaims(allotment), iat: now, exp: now + DAY },
+)
+
 const TOKENS = {
   'license JWT': jws(LICENSE_TYP, today.license),
   directive: jws(DIRECTIVE_TYP, today.directive),
   'offline answer': jws(ACTIVATION_TYP, today.activation),
+  allotment,
+  'relay lease': lease,
   'key set': jws(KEY_SET_TYP, today.keySet),
   'license key': nodeRaw(pair, today.licenseKey),
   'entitlement token': nodeRaw(pair, today.entitlement),
@@ -112,6 +130,9 @@ describe('what a token has to name', () => {
     ['license JWT', '--product=other', 'it names another product'],
     ['license JWT', '--instance=other', 'it names instance'],
     ['directive', '--instance=other', 'it names instance'],
+    ['relay lease', '--instance=other', 'it names instance'],
+    ['relay lease', '--issuer=https://other.example.com', 'it names another issuer'],
+    ['allotment', '--product=other', 'it names another product'],
     ['offline answer', '--instance=other', 'it names instance'],
     ['license key', '--product=other', 'it names another product'],
     ['entitlement token', '--issuer=https://other.example', 'it names issuer'],
