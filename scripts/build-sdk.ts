@@ -55,7 +55,7 @@ async function buildPackage(made: Package): Promise<Metafile> {
 export const buildSdk = (): Promise<Metafile> => buildPackage(SDK)
 export const buildEnforce = (): Promise<Metafile> => buildPackage(ENFORCE)
 
-/** Names stay as they are, so that a stack trace at a customer's can be read. */
+/** Functions keep their names, so that a stack trace at a customer's can be read. */
 async function bundle({ entries }: Package, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
@@ -71,6 +71,8 @@ async function bundle({ entries }: Package, outdir: string): Promise<Metafile> {
     target: 'node20',
     minifyWhitespace: true,
     minifySyntax: true,
+    minifyIdentifiers: true,
+    keepNames: true,
     chunkNames: 'shared-[hash]',
     logLevel: 'warning',
   })

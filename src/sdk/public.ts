@@ -22,5 +22,6 @@ export type {
 export { StorageFault } from './host/port.ts'
 export { LicenseOptionsError } from './options/error.ts'
 export type * from './options.ts'
+export type { ActivationRefusal, ActivationResult } from './public/activation.ts'
 export type { License, LicenseChange, LicenseSource, LicenseView, StopOptions } from './public/license.ts'
 export { startLicenseOn } from './start.ts'

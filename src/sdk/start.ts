@@ -105,6 +105,8 @@ export async function startLicenseOn<F extends string = string, L extends string
       storage: session.storage,
       lookAfter: session.look,
       within: (work) => within(work, LONGEST_ASKING * options.connectTimeout, host.timers),
+      activation: session.activation,
+      pickUp: session.pickUp,
       stop: session.stop,
     },
     listeners,

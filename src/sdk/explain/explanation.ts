@@ -34,7 +34,7 @@ export interface ExplainedGrant {
 
 /** One step of the resolution order, or one later attempt of it: the last outcome of each. */
 export interface TriedStep {
-  step: 'token' | 'token_file' | 'api_key' | 'license_key' | 'cache' | 'envelope' | 'refresh'
+  step: 'token' | 'token_file' | 'api_key' | 'license_key' | 'cache' | 'activation' | 'envelope' | 'refresh'
   /** `in_force`, `verified`, or the code of what stood against it. */
   outcome: string
   /** For people; never a secret. */
@@ -72,7 +72,7 @@ export interface Explanation {
   graceDaysLeft: number | null
   features: readonly ExplainedFeature[]
   limits: readonly ExplainedLimit[]
-  /** In the resolution order: static token, server or its cache, envelope, license key. */
+  /** In the resolution order: static token, server or its cache, offline answer, envelope, license key. */
   grants: readonly ExplainedGrant[]
   tried: readonly TriedStep[]
   next: readonly NextStep[]

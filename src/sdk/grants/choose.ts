@@ -8,11 +8,19 @@ export interface Slots {
   static: Grant | null
   /** From the server, in this run or, through the cache, in an earlier one. */
   session: Grant | null
+  /** From an offline answer. */
+  activation: Grant | null
   envelope: Grant | null
   licenseKey: Grant | null
 }
 
-export const NO_GRANTS: Slots = { static: null, session: null, envelope: null, licenseKey: null }
+export const NO_GRANTS: Slots = {
+  static: null,
+  session: null,
+  activation: null,
+  envelope: null,
+  licenseKey: null,
+}
 
 /** What stands against a grant. */
 export interface Circumstances {
@@ -25,7 +33,8 @@ export interface Circumstances {
 }
 
 export function inOrder(slots: Slots): Grant[] {
-  return [slots.static, slots.session, slots.envelope, slots.licenseKey].filter((grant) => grant !== null)
+  const { static: fixed, session, activation, envelope, licenseKey } = slots
+  return [fixed, session, activation, envelope, licenseKey].filter((grant) => grant !== null)
 }
 
 /** ACTIVE or GRACE, and nothing signed against it. */

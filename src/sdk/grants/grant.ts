@@ -40,12 +40,7 @@ export interface Grant {
   trial: boolean
 }
 
-export function jwtGrant(
-  token: string,
-  kid: string,
-  claims: LicenseClaims,
-  origin: 'static' | 'online' | 'cache',
-): Grant {
+export function jwtGrant(token: string, kid: string, claims: LicenseClaims, origin: Grant['origin']): Grant {
   return {
     kind: 'jwt',
     origin,

@@ -7,6 +7,14 @@ import { readSmallFile, refuseLink, removeLeftovers, replaceFile } from './node-
 import { leaderLock } from './node-lock.ts'
 import { type HostClock, type HostStorage, limitOf, StorageFault } from './port.ts'
 
+const OWN_FILES = [
+  'state.json',
+  'license-cache.jwt',
+  'key-set.jws',
+  'instance-id',
+  'activation.json',
+  'activation-requests.json',
+]
 /** How many files of one name are kept for someone to look at. */
 const MOST_ASIDE = 5
 
@@ -57,7 +65,7 @@ function storageIn(place: string, clock: HostClock): HostStorage {
       const leads = await lock.lead()
       if (leads && !cleaned) {
         cleaned = true
-        await removeLeftovers(place, ['state.json', 'license-cache.jwt', 'key-set.jws', 'instance-id'])
+        await removeLeftovers(place, OWN_FILES)
       }
       return leads
     },

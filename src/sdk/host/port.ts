@@ -44,13 +44,16 @@ export class StorageFault extends Error {
 export const MAX_TEXT = 64 * 1024
 /** A key set grows with every key that ever signed something still in force. */
 const MAX_KEY_SET = 256 * 1024
+/** An offline answer, with the key set beside it. */
+const MAX_ANSWER = 384 * 1024
 
 /** The size in bytes up to which a storage keeps the text of this name. */
 export function limitOf(name: string): number {
+  if (name === 'activation.json') return MAX_ANSWER
   return name === 'key-set.jws' ? MAX_KEY_SET : MAX_TEXT
 }
 
-/** Small named texts (at most 64 KiB, `key-set.jws` 256 KiB) that survive a restart, and the lock that says who may write them. */
+/** Small named texts (at most 64 KiB, `key-set.jws` 256 KiB, `activation.json` 384 KiB) that survive a restart, and the lock that says who may write them. */
 export interface HostStorage {
   /** The text, or null where there is none. @throws StorageFault */
   read(name: string): Promise<string | null>

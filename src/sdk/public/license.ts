@@ -2,6 +2,7 @@
 import type { LicenseState } from '../../license/states.ts'
 import type { Diagnostics } from '../explain/diagnostics.ts'
 import type { Explanation } from '../explain/explanation.ts'
+import type { ActivationResult } from './activation.ts'
 
 /** Where the rights in force come from. */
 export type LicenseSource = 'static' | 'online' | 'cache' | 'offline' | 'community'
@@ -65,6 +66,13 @@ export interface License<F extends string = string, L extends string = string> {
   diagnostics(): Diagnostics
   /** Asks the server now, and resolves when it has answered or not. A follower reads the leader's files again. */
   refreshNow(): Promise<void>
+  /**
+   * The request file of an offline activation, for a site without a network: a vendor's admin answers it once. The last
+   * 32 requests stay open, across restarts.
+   */
+  activationRequest(): Promise<string>
+  /** Installs the answer file. What is refused says why and changes nothing, but for newer keys that the root has signed. */
+  installActivation(text: string): Promise<ActivationResult>
   /** Ends timers and requests, keeps what has to be kept, and lets another process lead. */
   stop(options?: StopOptions): Promise<void>
 }

@@ -7,6 +7,7 @@ import type { License, LicenseChange, StopOptions } from '../public/license.ts'
 import type { Channel } from '../sync/channel.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Reporter } from '../wire/report.ts'
+import type { OfflineActivation } from './activation.ts'
 import type { Driver } from './driver.ts'
 import type { Gates } from './gates.ts'
 
@@ -25,6 +26,9 @@ export interface LicensePort {
   lookAfter(): Promise<void>
   /** Resolves with the work, or once it has taken longer than any server and disk that answer at all. */
   within(work: Promise<void>): Promise<void>
+  activation: OfflineActivation
+  /** Finds an offline answer that another process has installed. */
+  pickUp(): Promise<void>
   stop(options: StopOptions): Promise<void>
 }
 
@@ -108,11 +112,14 @@ export function licenseOver(port: LicensePort, listeners: Listeners): License {
     async refreshNow() {
       const ask = async () => {
         if (driver.state().role === 'follower') await port.lookAfter()
+        await port.pickUp()
         await driver.asked()
         await driver.flush()
       }
       await port.within(ask())
     },
+    activationRequest: () => port.activation.request(),
+    installActivation: (text) => port.activation.install(text),
     stop(options = {}) {
       stopped ??= port.within(port.stop(options))
       return stopped

@@ -10,6 +10,7 @@ import type { Trust } from '../trust/trust.ts'
 import { composeRelease } from '../wire/compose.ts'
 import type { Reporter } from '../wire/report.ts'
 import { sendHttp } from '../wire/send.ts'
+import { type OfflineActivation, openActivation } from './activation.ts'
 import { ask, takeOver } from './ask.ts'
 import type { Driver, DriverPort } from './driver.ts'
 import type { Gates } from './gates.ts'
@@ -18,6 +19,8 @@ import { findInstanceId, openLicense } from './open.ts'
 /** Milliseconds between two looks at the lock, and between a waiting follower's looks at the files. */
 const LOOK = 50_000
 const FOLLOWER_LOOK = 500
+/** And between a leader's looks for an offline answer that somebody else has installed. */
+const PICK_UP = 3_600_000
 
 export interface SessionPort {
   host: Host
@@ -30,6 +33,8 @@ export interface SessionPort {
 }
 
 export interface Session extends Pick<DriverPort, 'disk' | 'send' | 'lookAfter'> {
+  activation: OfflineActivation
+  pickUp(): Promise<void>
   storage(): string | null
   /** Begins to read options and disk, and tells the state. */
   open(): void
@@ -46,6 +51,18 @@ export function openSession(port: SessionPort): Session {
   let asking: Promise<void> = Promise.resolve()
   let looking: Promise<void> | null = null
   let lookedAt = host.clock.monotonic()
+  let pickedUpAt = lookedAt
+
+  const activation = openActivation({
+    host,
+    trust,
+    driver: port.driver,
+    async ready() {
+      await opening
+      await look()
+      await pickUp()
+    },
+  })
 
   async function openStorage(): Promise<void> {
     if (options.dataDir === false) return
@@ -54,6 +71,7 @@ export function openSession(port: SessionPort): Session {
       if (storage === null) return
       place = storage.place
       disk = openDisk(storage, host.log)
+      activation.keepIn(storage)
     } catch (error) {
       host.log.warn(`License data cannot be kept: ${wordsOf(error)}; going on from memory`)
     }
@@ -69,8 +87,9 @@ export function openSession(port: SessionPort): Session {
     if (stored) port.driver().dispatch({ type: 'remembered', time: stored.time })
     const state = () => port.driver().state()
     const opened = await openLicense({ host, options, trust, disk, state }, { instanceId, role, stored })
+    const installed = await activation.found()
     if (stopping.signal.aborted) return
-    port.driver().dispatch(opened)
+    port.driver().dispatch({ ...opened, activation: installed })
     watch()
   }
 
@@ -100,6 +119,14 @@ export function openSession(port: SessionPort): Session {
     // What a former leader has learned comes before what this process does as the next one.
     if (role === 'follower' || was === 'follower' || disk.isUnread()) await takeOver(driver, disk, trust)
     driver.dispatch({ type: 'role', role })
+    if (role === 'follower' || lookedAt - pickedUpAt >= PICK_UP) await pickUp()
+  }
+
+  /** An answer that another process has installed, or a person with the command line. */
+  async function pickUp(): Promise<void> {
+    pickedUpAt = host.clock.monotonic()
+    const activated = await activation.found()
+    if (activated) port.driver().dispatch({ type: 'activation', activated })
   }
 
   async function giveBack(state: SdkState): Promise<void> {
@@ -131,6 +158,8 @@ export function openSession(port: SessionPort): Session {
 
   return {
     disk: () => disk,
+    activation,
+    pickUp,
     storage: () => place,
     open() {
       opening = open().catch((error: unknown) => {

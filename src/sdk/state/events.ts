@@ -5,7 +5,7 @@ import type { Slots } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import type { Instant, StoredTime } from '../time/clock.ts'
 import type { Want } from './hints.ts'
-import type { HeldLicenseKey, InstallFault, Role, TaskKind } from './state.ts'
+import type { Activated, HeldLicenseKey, InstallFault, Role, TaskKind } from './state.ts'
 import type { StoredState } from './stored.ts'
 
 /** What the disk and the options held when the SDK started. */
@@ -16,6 +16,8 @@ export interface Opened {
   stored: StoredState | null
   slots: Pick<Slots, 'static' | 'session' | 'envelope'>
   licenseKey: HeldLicenseKey | null
+  /** The offline answer that is installed. */
+  activation?: Activated | null
   invalid: readonly string[]
   tried: readonly Omit<TriedStep, 'at'>[]
   /** Hash of the credential in use; null where there is none. */
@@ -88,6 +90,8 @@ export type Event =
   | { type: 'answered'; sent: Sent; outcome: Outcome }
   /** The disk as another process has left it: read by a follower, or by the leader before it asks. */
   | { type: 'read'; stored: StoredState; session: Grant | null }
+  /** An offline answer was installed, here or by another process. */
+  | { type: 'activation'; activated: Activated }
   | { type: 'role'; role: Role }
   /** What was to be asked is not to be asked any more. */
   | { type: 'not_sent'; term: number }

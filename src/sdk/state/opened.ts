@@ -2,6 +2,7 @@
 import { stateWithin } from '../../license/state.ts'
 import { licenseKeyGrant } from '../grants/grant.ts'
 import { now, nowSeconds, raiseFloor } from '../time/clock.ts'
+import { applyActivation } from './activation.ts'
 import type { Opened } from './events.ts'
 import { adoptStored } from './read.ts'
 import { isAsking, isStaticMode, requestOf } from './requests.ts'
@@ -23,6 +24,7 @@ export function applyOpened(turn: Turn, event: Opened): void {
   update(turn, {
     slots: {
       ...event.slots,
+      activation: null,
       licenseKey: licenseKey
         ? licenseKeyGrant(licenseKey.token, licenseKey.kid, licenseKey.payload, licenseKey.use, config.tiers)
         : null,
@@ -32,6 +34,7 @@ export function applyOpened(turn: Turn, event: Opened): void {
     invalid: event.invalid,
     tried: event.tried.map((step) => ({ ...step, at })),
   })
+  if (event.activation) applyActivation(turn, event.activation)
   updateKept(turn, {})
   for (const task of TASKS) dueIn(turn, task, 0)
   // A static token is good as it is: its first refresh is a scheduled one, unless it is forced.

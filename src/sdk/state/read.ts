@@ -5,6 +5,7 @@ import { mayReplace } from '../grants/choose.ts'
 import type { Grant } from '../grants/grant.ts'
 import { afterGrant, laterOf } from '../grants/rejection.ts'
 import { adoptTime, nowSeconds } from '../time/clock.ts'
+import { applyActivation } from './activation.ts'
 import { useKey } from './key-use.ts'
 import type { SdkState } from './state.ts'
 import type { StoredState } from './stored.ts'
@@ -39,6 +40,8 @@ export function adoptStored(turn: Turn, stored: StoredState): void {
     adoptWhole(turn, stored, laterOf(Object.fromEntries(own), stored.rejections))
   }
   adoptKeyUse(turn, stored)
+  // What was installed since the file was written still holds, and what was installed before it is no news.
+  if (turn.state.installed) applyActivation(turn, turn.state.installed)
 }
 
 /** Whether the server's last word to this process came after the one that was stored. */
@@ -56,6 +59,7 @@ function adoptWhole(turn: Turn, stored: StoredState, rejections: SdkState['rejec
   const { identity } = turn.state
   update(turn, {
     action: stored.action,
+    appliedActivation: stored.activation ?? null,
     rejections,
     chain: { refreshToken: stored.refresh_token, refreshId: stored.refresh_id },
     identity:

@@ -2,6 +2,7 @@
 
 import { inOrder } from '../grants/choose.ts'
 import { adoptTime, advance, isBehind, raiseFloor } from '../time/clock.ts'
+import { applyActivation } from './activation.ts'
 import { applyAnswer } from './answered.ts'
 import { saveCache } from './caching.ts'
 import type { Effect } from './effects.ts'
@@ -65,6 +66,9 @@ function apply(turn: Turn, event: TimedEvent): void {
       break
     case 'read':
       applyRead(turn, event.stored, event.session)
+      break
+    case 'activation':
+      applyActivation(turn, event.activated)
       break
     case 'tick':
       break

@@ -3,6 +3,7 @@ import type { Action, LicenseKeyPayload } from '../../contract/claims.ts'
 import type { LicenseKeyUse } from '../../license/lease.ts'
 import type { TriedStep } from '../explain/explanation.ts'
 import { NO_GRANTS, type Slots } from '../grants/choose.ts'
+import type { Grant } from '../grants/grant.ts'
 import type { Rejections } from '../grants/rejection.ts'
 import type { LicenseView } from '../public/license.ts'
 import type { Chance } from '../schedule/random.ts'
@@ -49,6 +50,12 @@ export interface Identity {
   reprovedAt: number | null
 }
 
+/** An offline answer that holds: what it says of the instance, and the license in it. */
+export interface Activated {
+  word: InstanceAction & { nonce: string }
+  grant: Grant
+}
+
 export interface HeldLicenseKey {
   token: string
   /** SHA-256 of the token, by which its use is remembered. */
@@ -81,6 +88,9 @@ export interface SdkState {
   rejections: Rejections
   revokedKeys: ReadonlyMap<string, number>
   action: InstanceAction | null
+  /** The offline answer that is installed, and the nonce of the one that has last been applied. */
+  installed: Activated | null
+  appliedActivation: string | null
   identity: Identity
   chain: Chain
   /** Whether the license key has been activated by this process. */
@@ -145,6 +155,8 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     rejections: {},
     revokedKeys: new Map(),
     action: null,
+    installed: null,
+    appliedActivation: null,
     identity: { token: null, doubted: false, reprovedAt: null },
     chain: { refreshToken: null, refreshId: null },
     activated: false,

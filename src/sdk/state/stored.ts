@@ -37,6 +37,8 @@ export interface StoredState {
   key_use: { hash: string; first_used_at: number; confirmed_at: number | null; grace_days: number } | null
   entitlement_hash: string
   shown: string[]
+  /** Nonce of the last offline answer that was applied. */
+  activation?: string
 }
 
 /** The file's content; the key set is trust's own, in its own file. */
@@ -65,6 +67,7 @@ export function toStored(state: SdkState): StoredState {
       : null,
     entitlement_hash: state.entitlementHash,
     shown: [...state.shown],
+    ...(state.appliedActivation === null ? {} : { activation: state.appliedActivation }),
   }
 }
 
@@ -126,7 +129,7 @@ const readMembers = memberReader<StoredState>({
     entitlement_hash: textOrEmpty,
     shown: (value): value is string[] => Array.isArray(value) && value.every((item) => longText(item)),
   },
-  optional: {},
+  optional: { activation: text },
   forbidden: [],
 })
 
@@ -157,7 +160,7 @@ export function readStored(
 }
 
 /** Rejections, floor and key use go with the license; action, chain and token belong to the instance that it was. */
-function carryOver(stored: StoredState, instanceId: string): StoredState {
+function carryOver({ activation: _, ...stored }: StoredState, instanceId: string): StoredState {
   return {
     ...stored,
     instance_id: instanceId,

@@ -4,15 +4,18 @@ import { now } from '../time/clock.ts'
 import type { RequestKind } from './events.ts'
 import { type Turn, update } from './turn.ts'
 
-export function tried(turn: Turn, request: RequestKind | 'envelope', outcome: string, detail?: string): void {
-  const step = request === 'envelope' ? request : stepOf(request)
+/** What was tried: a request that brings a license, or the step itself. */
+type Tried = RequestKind | 'envelope' | 'activation'
+
+export function tried(turn: Turn, request: Tried, outcome: string, detail?: string): void {
+  const step = stepOf(request)
   if (step === null) return
   const at = new Date(now(turn.state.time)).toISOString()
   const entry: TriedStep = { step, outcome, at, ...(detail === undefined ? {} : { detail }) }
   update(turn, { tried: [...turn.state.tried.filter((other) => other.step !== step), entry] })
 }
 
-function stepOf(request: RequestKind): TriedStep['step'] | null {
+function stepOf(request: Tried): TriedStep['step'] | null {
   switch (request) {
     case 'exchange':
       return 'api_key'
@@ -20,7 +23,9 @@ function stepOf(request: RequestKind): TriedStep['step'] | null {
     case 'validate':
       return 'license_key'
     case 'refresh':
-      return 'refresh'
+    case 'envelope':
+    case 'activation':
+      return request
     case 'register':
     case 'heartbeat':
       return null

@@ -1,5 +1,6 @@
 // Whom the SDK believes (T4): pinned roots, the key set they signed, pinned keys. Verifies; decides nothing about rights.
 import type { DirectiveClaims, EnvelopePayload } from '../../contract/claims.ts'
+import { verifyActivation } from '../../license/activation.ts'
 import { takesAway, verifyDirective } from '../../license/directive.ts'
 import { verifyEnvelope } from '../../license/envelope.ts'
 import { allowsTaking, followKeySet, type KeySet, type PinnedRoots } from '../../license/key-set.ts'
@@ -14,7 +15,7 @@ import {
 } from '../../license/trusted-keys.ts'
 import { envelopeGrant, type Grant, jwtGrant, leaseGrant } from '../grants/grant.ts'
 import type { TrustOptions } from '../options.ts'
-import type { HeldLicenseKey } from '../state/state.ts'
+import type { Activated, HeldLicenseKey } from '../state/state.ts'
 import { readPublicKey } from './keys.ts'
 
 /** Key sets are fetched at most this often (milliseconds). */
@@ -52,6 +53,8 @@ export interface Trust {
   envelope(token: string, tenantId: string | undefined, tier: string): Promise<Verdict<VerifiedEnvelope>>
   /** Whether there is a key at all that could have signed an envelope. */
   knowsRawKeys(): boolean
+  /** An offline answer; `any` for one that was installed before. */
+  activation(token: string, age: 'unexpired' | 'any'): Promise<Verdict<Activated>>
   licenseKey(token: string): Promise<Verdict<Pick<HeldLicenseKey, 'kid' | 'payload'>>>
   /** Takes a key set that was kept, or that another process has fetched. */
   follow(keySet: string): Promise<boolean>
@@ -167,6 +170,16 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
       return { ok: true, value: { grant: envelopeGrant(token, header.kid, claims, tier), claims } }
     },
     knowsRawKeys: () => [...keys.values()].some(({ use }) => use === 'raw'),
+    async activation(token, age) {
+      const result = await verify(() =>
+        verifyActivation(token, { ...scope(), instanceId: port.instanceId(), age }),
+      )
+      if (!result.ok) return result
+      const { claims, license, grantKid } = result
+      const { action, seq, reason, iat, nonce } = claims
+      const grant = jwtGrant(claims.grant, grantKid, license, 'offline')
+      return { ok: true, value: { word: { action, seq, reason, iat, nonce }, grant } }
+    },
     async licenseKey(token) {
       const read = () => verifyLicenseKey(token, { ...scope(), acceptRetired: true, age: 'any' })
       let result = await verify(read)
