@@ -87,7 +87,7 @@ describe('a seat that a relay leased', () => {
   test('holds until its own end and the grace of the allotment’s rights, and is renewed before', async () => {
     world.server.override = leasing(lease)
     const { license } = await start(world, KEY)
-    await world.time.advance(1.5 * DAY)
+    await world.time.advance(3 * DAY)
     expect(license.state).toBe('ACTIVE')
     expect(world.server.paths().filter((path) => path === 'token').length).toBeLessThan(15)
     world.server.down = true
@@ -208,7 +208,7 @@ test('a relay that gives the same old JWT again confirms nothing, and is not ask
   const kept = () => JSON.parse(world.folder.files.get('state.json') ?? '').key_use.confirmed_at
   world.server.override = () => json({ status: 'valid', jwt, expires_in: 86_400, config: {} })
   const sent = world.server.received.length
-  await world.time.advance(3 * DAY)
+  await world.time.advance(1.5 * DAY)
   await license.refreshNow()
   expect(kept()).toBe(issued)
   expect(license.state).toBe('GRACE')
