@@ -72,13 +72,20 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
         const result = await upstream.send({ method: 'GET', path: KEY_SET_PATH, bearer: null, body: null })
         return result.kind === 'answer' && result.status === 200 ? result.text.trim() : null
       },
-      onKeySet: (token) => words.keepDocument(KEY_SET, token, now()),
+      onKeySet(token) {
+        try {
+          words.keepDocument(KEY_SET, token, now())
+        } catch (error) {
+          log.error({ err: error }, 'the key set could not be kept')
+        }
+      },
     })
     const kept = words.document(KEY_SET)
     if (kept !== null && !(await keys.follow(kept))) log.warn({}, 'the kept key set is not the vendor’s')
     const { relayId, relayKey } = enrolment
     const hash = proofHash(key.proofKey)
     const allotments = openAllotments({ words, keys, upstream, relayId, relayKey, log, now })
+    await allotments.load()
     const sign = leaseSigner(key.privateKey, key.kid)
     const allotment = allotments.of
     const seats = seatOffice({

@@ -60,7 +60,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     chance: Math.random,
     onEvent(event) {
       sockets.tell(event)
-      if (event.type === 'keys.changed') void front.keys.refetch()
+      if (event.type === 'keys.changed') void front.keys.refetch().catch(() => false)
       if (event.type !== 'action.changed') void sync.now()
     },
     onResync() {
@@ -88,11 +88,19 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     })
   const fingerprint = serverFingerprint()
   const watch = thresholdWatch(log)
-  const chores = setInterval(() => watch(standing()), 60_000)
+  /** A disk that is full must not end the relay: what is in memory goes on. */
+  const guarded = (work: () => unknown) => () => {
+    void (async () => work())().catch((error: unknown) => log.error({ err: error }, 'a chore failed'))
+  }
+  const chores = setInterval(
+    guarded(() => watch(standing())),
+    60_000,
+  )
   chores.unref()
-  const cleaning = setInterval(() => {
-    if (settings.cleanup) void cleanUp(relay, settings.failedMaxAge, log)
-  }, settings.cleanupInterval)
+  const cleaning = setInterval(
+    guarded(() => settings.cleanup && cleanUp(relay, settings.failedMaxAge, log)),
+    settings.cleanupInterval,
+  )
   cleaning.unref()
 
   const app = new Hono()

@@ -53,19 +53,41 @@ export async function answer(
   request: InstanceRequest,
 ): Promise<Answer | Refused> {
   const { method, path, bearer, text } = request
-  const result = await context.upstream.send({ method, path, bearer, body: text })
+  const result = await context.upstream.send({ method, path, bearer, body: text }, 'instance')
   if (result.kind === 'answer') {
     context.counts.forwarded += 1
     if (result.body !== null && context.keeps) {
       await remember(context, request, result.status, result.body).catch((error: unknown) => {
         context.log.error({ err: error }, 'an answer of the vendor could not be kept')
       })
-      if (what === 'deactivate' && result.status < 300) await context.seats.giveBack(request)
+      if (what === 'deactivate' && result.status < 300) await partFrom(context, request)
     }
     return { status: result.status, text: withOwnChannel(result, request.sync) }
   }
-  const offline = context.keeps ? await answerOffline(context, what, request) : NOTHING
+  const offline = context.keeps
+    ? await answerOffline(context, what, request).catch(cannotKeep(context))
+    : NOTHING
   return count(context, offline, result.why)
+}
+
+/** A disk that is full, or worse: what was to be written was not, and so nothing is acknowledged. */
+const cannotKeep =
+  ({ log }: FrontContext) =>
+  (error: unknown): OfflineAnswer => {
+    log.error({ err: error }, 'a request could not be answered from the cache')
+    return NOTHING
+  }
+
+/** The instance gave its seat back: nothing of that license is served to it any more. */
+async function partFrom(context: FrontContext, request: InstanceRequest): Promise<void> {
+  try {
+    await context.seats.giveBack(request)
+    const instanceId = instanceIdOf(request)
+    const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
+    if (instanceId !== null && license) context.grants.part(license.product, instanceId, license.licenseId)
+  } catch (error) {
+    context.log.error({ err: error }, 'a seat that was given back could not be noted')
+  }
 }
 
 /** The vendor's words as they came, but for the address of the live channel: the instance listens to the relay. */
@@ -94,12 +116,12 @@ async function answerOffline(
       return orSeat(context, request, await offlineSeat(context, request, 'valid'))
     case 'refresh': {
       const kept = await offlineToken(context, request)
-      if (kept.kind === 'kept') await queueRefresh(context, request)
+      if (kept.kind === 'kept') await queueRefresh(context, request).catch(cannotKeep(context))
       return kept
     }
     case 'heartbeat': {
       const kept = await offlineHeartbeat(context, request)
-      return kept.kind === 'kept' && !queueHeartbeat(context, request) ? NOTHING : kept
+      return kept.kind === 'kept' && !(await queueHeartbeat(context, request)) ? NOTHING : kept
     }
     case 'register':
       return offlineKnown(context, request, 'registered')
@@ -122,10 +144,12 @@ async function orSeat(
     : kept
 }
 
-function queueHeartbeat(context: FrontContext, request: InstanceRequest): boolean {
+async function queueHeartbeat(context: FrontContext, request: InstanceRequest): Promise<boolean> {
   const [product, instanceId] = [productOf(request), instanceIdOf(request)]
   if (product === null || instanceId === null) return false
-  return context.queue.add(heartbeatReport(request, { product, instanceId }, context.own, context.now()))
+  const proven = (await provenLicense(context, request, instanceId)) !== null
+  const named = { product, instanceId }
+  return context.queue.add(heartbeatReport(request, named, context.own, context.now(), proven))
 }
 
 async function queueRefresh(context: FrontContext, request: InstanceRequest): Promise<void> {
@@ -145,7 +169,13 @@ async function queueTelemetry(context: FrontContext, request: InstanceRequest): 
   const license = typeof first === 'string' ? await provenLicense(context, request, first) : null
   if (!license) return NOTHING
   const { product } = license
-  const known = (instanceId: string) => context.grants.instance(product, instanceId) !== null
+  // A credential speaks for its own instance, the batch of a site's collector for those that it proved.
+  const proven = new Set<string>()
+  for (const name of new Set(reports.map(({ instance_id }) => instance_id))) {
+    if (typeof name !== 'string') continue
+    if ((await provenLicense(context, request, name))?.product === product) proven.add(name)
+  }
+  const known = (instanceId: string) => proven.has(instanceId)
   const batch = telemetryReports(request, product, known, context.now())
   const kept = batch.reports.filter((report) => context.queue.add(report))
   if (kept.length < batch.reports.length) return NOTHING

@@ -1,6 +1,8 @@
 // What the relay may say while the vendor is away: what was signed for this instance, to the credential it was given
 // to, until its signed end. No directive, no right of its own (T1, T2); what it does not hold is 503, never 401 or 404.
 import { randomBytes } from 'node:crypto'
+import type { Action } from '../../contract/claims.ts'
+import type { LeaseAge } from '../../license/license-jwt.ts'
 import { shownJwt, shownProofs } from '../proofs.ts'
 import { cacheHeader, type FreshnessTimes, syncState } from '../states.ts'
 import type { KeptGrant } from '../store/grants.ts'
@@ -26,19 +28,26 @@ async function held(
   request: InstanceRequest,
 ): Promise<{ ok: true; grant: KeptGrant; cache: string } | { ok: false; answer: OfflineAnswer }> {
   const instanceId = instanceIdOf(request)
-  const proven = instanceId === null ? null : await provenLicense(context, request, instanceId)
+  const age = request.path.endsWith('/refresh') ? 'within_grace' : 'unexpired'
+  const proven = instanceId === null ? null : await provenLicense(context, request, instanceId, age)
   if (instanceId === null || !proven) {
     return { ok: false, answer: { kind: 'nothing', why: 'unknown_instance' } }
   }
-  if (isKilled(context, proven.product, instanceId)) return { ok: false, answer: { kind: 'killed' } }
-  const kept = context.grants.ofInstance(proven.product, instanceId)
+  const action = actionOf(context, proven.product, instanceId)
+  if (action === 'kill') return { ok: false, answer: { kind: 'killed' } }
+  if (action !== 'none') return { ok: false, answer: { kind: 'nothing', why: 'rejected' } }
+  const kept = context.grants
+    .ofInstance(proven.product, instanceId)
+    .filter(({ licenseId }) => licenseId === proven.licenseId)
   const now = context.now()
-  const alive = kept.filter((grant) => !context.words.isDead(grant))
-  if (kept.length > 0 && alive.length === 0)
-    return { ok: false, answer: { kind: 'nothing', why: 'rejected' } }
-  const grant = alive.find((one) => one.licenseId === proven.licenseId) ?? alive[0]
-  if (!grant || grant.expiresAt * 1000 <= now)
-    return { ok: false, answer: { kind: 'nothing', why: 'lease_over' } }
+  const [grant] = kept.filter((one) => !context.words.isDead(one))
+  if (kept.length > 0 && !grant) return { ok: false, answer: { kind: 'nothing', why: 'rejected' } }
+  // Its key may have been revoked since, or the file may have been changed.
+  const holds =
+    grant !== undefined &&
+    grant.expiresAt * 1000 > now &&
+    (await context.keys.licenseJwt(grant.jwt, grant.product, instanceId, 'unexpired')) !== null
+  if (!holds) return { ok: false, answer: { kind: 'nothing', why: 'lease_over' } }
   return { ok: true, grant, cache: cacheOf(context, grant.syncedAt) }
 }
 
@@ -51,7 +60,6 @@ export async function offlineToken(
   if (!found.ok) return found.answer
   const { grant, cache } = found
   const instance = context.grants.instance(grant.product, grant.instanceId)
-  if (instance && instance.action !== 'none') return { kind: 'nothing', why: 'rejected' }
   return {
     kind: 'kept',
     cache,
@@ -76,8 +84,6 @@ export async function offlineSeat(
   const { grant, cache } = found
   if (grant.answer === null) return { kind: 'nothing', why: 'unknown_instance' }
   const entitlement = await liveEntitlement(context, grant)
-  const downgraded = context.grants.instance(grant.product, grant.instanceId)?.action === 'downgrade'
-  if (downgraded) return { kind: 'nothing', why: 'rejected' }
   return {
     kind: 'kept',
     cache,
@@ -102,7 +108,7 @@ export async function offlineHeartbeat(
     instanceId === null || product === null ? null : context.grants.instance(product, instanceId)
   if (!instance) return { kind: 'nothing', why: 'unknown_instance' }
   context.grants.see(instance.product, instance.instanceId, context.now())
-  const action = isKilled(context, instance.product, instance.instanceId) ? 'kill' : instance.action
+  const action = actionOf(context, instance.product, instance.instanceId)
   const [grant] = context.grants
     .ofInstance(instance.product, instance.instanceId)
     .filter((one) => !context.words.isDead(one))
@@ -143,13 +149,15 @@ export async function provenLicense(
   { grants, keys, hash }: Memory,
   request: InstanceRequest,
   instanceId: string,
+  age: LeaseAge = 'unexpired',
 ): Promise<{ product: string; licenseId: string } | null> {
   for (const { hmac } of shownProofs(request, hash)) {
     const [known] = grants.proven(hmac, instanceId)
     if (known) return known
   }
   const jwt = shownJwt(request)
-  const claims = jwt === null ? null : await keys.licenseJwt(jwt, productOf(request), instanceId)
+  if (jwt === null || grants.isRefused(hash('jwt', jwt))) return null
+  const claims = await keys.licenseJwt(jwt, productOf(request), instanceId, age)
   return claims?.instance_id === instanceId ? { product: claims.aud, licenseId: claims.license_id } : null
 }
 
@@ -158,17 +166,20 @@ async function isProven(context: Memory, request: InstanceRequest, instanceId: s
   return (await provenLicense(context, request, instanceId)) !== null
 }
 
-/** By a verified directive, or by what the vendor said last to a client that asks for none. */
-function isKilled({ words, grants }: Memory, product: string, instanceId: string): boolean {
+/**
+ * The last signed word about it. Where there never was one, the client asks for none: what the vendor told it in plain
+ * words is told again, as its protocol has it.
+ */
+export function actionOf({ words, grants }: Memory, product: string, instanceId: string): Action {
   const heard = words.ofInstance(product, instanceId)
-  return heard?.action === 'kill' || grants.instance(product, instanceId)?.action === 'kill'
+  return heard?.action ?? grants.instance(product, instanceId)?.action ?? 'none'
 }
 
-async function liveEntitlement({ keys }: Memory, grant: KeptGrant): Promise<string | null> {
+async function liveEntitlement({ keys, words }: Memory, grant: KeptGrant): Promise<string | null> {
   if (grant.entitlement === null) return null
-  return (await keys.entitlement(grant.entitlement, grant.product, grant.instanceId))
-    ? grant.entitlement
-    : null
+  const claims = await keys.entitlement(grant.entitlement, grant.product, grant.instanceId)
+  if (!claims || words.isDead({ ...grant, issuedAt: claims.issued_at })) return null
+  return grant.entitlement
 }
 
 function cacheOf({ times, now }: OfflineContext, syncedAt: number): string {

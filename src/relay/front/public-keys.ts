@@ -1,21 +1,18 @@
 // The vendor's public keys, passed on: fresh while it can be reached, as they were kept while it cannot.
-import type { Hono } from 'hono'
+import type { Context, Hono } from 'hono'
 import type { KeySet } from '../../license/key-set.ts'
-import type { WordStore } from '../store/words.ts'
 import type { Upstream } from '../upstream/client.ts'
 import type { VendorKeys } from '../upstream/vendor-keys.ts'
 import { problem } from './app.ts'
 
 export interface PublicKeysContext {
   upstream: Upstream
-  words: WordStore
   keys: VendorKeys
-  now(): number
 }
 
 const KEY_SET_PATH = '/.well-known/leasehold-keys'
 
-export function mountPublicKeys(app: Hono, { upstream, words, keys, now }: PublicKeysContext): void {
+export function mountPublicKeys(app: Hono, { upstream, keys }: PublicKeysContext): void {
   app.get(KEY_SET_PATH, async (c) => {
     const result = await upstream.send({ method: 'GET', path: KEY_SET_PATH, bearer: null, body: null })
     if (result.kind === 'answer' && result.status === 200) await keys.follow(result.text.trim())
@@ -25,30 +22,37 @@ export function mountPublicKeys(app: Hono, { upstream, words, keys, now }: Publi
     return c.body(current.token, 200, { 'Content-Type': 'application/jwt' })
   })
   app.get('/.well-known/jwks.json', async (c) => {
-    const result = await upstream.send({ method: 'GET', path: c.req.path, bearer: null, body: null })
-    if (result.kind === 'answer') return c.body(result.text, result.status as 200, JWK_SET_TYPE)
-    const current = keys.current()
-    if (!current) return problem(c, 'key_set_missing', 'No key set of the vendor has been had yet.')
-    return c.body(JSON.stringify({ keys: jwks(current.set) }), 200, JWK_SET_TYPE)
+    const set = await fresh()
+    return set === null ? missing(c) : c.body(JSON.stringify({ keys: jwks(set) }), 200, JWK_SET_TYPE)
   })
   app.get('/api/v1/signing-key', async (c) => {
-    const query = c.req.query('product')
-    const path = query === undefined ? c.req.path : `${c.req.path}?product=${encodeURIComponent(query)}`
-    const result = await upstream.send({ method: 'GET', path, bearer: null, body: null })
-    const name = `signing-key:${query ?? ''}`
-    if (result.kind === 'answer') {
-      if (result.status === 200) words.keepDocument(name, result.text, now())
-      return c.body(result.text, result.status as 200, JSON_TYPE)
-    }
-    const kept = words.document(name)
-    if (kept === null) return problem(c, 'vendor_unreachable', 'The vendor cannot be reached.')
-    return c.body(kept, 200, JSON_TYPE)
+    const set = await fresh()
+    if (set === null) return missing(c)
+    const hex = signingKey(set, c.req.query('product'))
+    return hex === null
+      ? problem(c, 'product_unknown', 'The key set has no signing key of this product.')
+      : c.json({ public_key: hex })
   })
+
+  /** Only what the pinned roots signed: an answer that they did not sign is nobody's business. */
+  async function fresh(): Promise<KeySet | null> {
+    if (keys.current() === null) await keys.refetch()
+    return keys.current()?.set ?? null
+  }
+}
+
+const missing = (c: Context): Response =>
+  problem(c, 'key_set_missing', 'No key set of the vendor has been had yet.')
+
+/** The raw key in hex that verifies license keys and entitlement tokens; the first product's where none is named. */
+function signingKey(set: KeySet, product: string | undefined): string | null {
+  const raw = set.claims.keys.filter(({ use, status }) => use === 'raw' && status === 'active')
+  const found = product === undefined ? raw[0] : raw.find((key) => key.product === product)
+  return found ? Buffer.from(found.x, 'base64url').toString('hex') : null
 }
 
 /** RFC 7517, section 8.5.2. */
 const JWK_SET_TYPE = { 'Content-Type': 'application/jwk-set+json' }
-const JSON_TYPE = { 'Content-Type': 'application/json' }
 
 /** The keys that verify JWTs now, as the vendor's own JWK set lists them. */
 function jwks(set: KeySet): Record<string, string>[] {

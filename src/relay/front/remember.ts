@@ -42,7 +42,13 @@ export async function remember(
   if (product === null) return
   await hear(memory, request, { product, instanceId }, answer)
   const proofs = shownProofs(request, memory.hash)
-  if (status === 401) for (const { hmac } of proofs) memory.grants.disown(hmac)
+  if (status === 401) {
+    // Which of several credentials was meant is not told: then none of them is.
+    const [only, ...more] = proofs
+    if (only && more.length === 0) memory.grants.disown(only.hmac, instanceId, memory.now())
+    const jwt = shownJwt(request)
+    if (jwt !== null) memory.grants.disown(memory.hash('jwt', jwt), instanceId, memory.now())
+  }
   if (status >= 300) return
   noteInstance(memory, { product, instanceId }, answer)
   if (granted) keepGrant(memory, { ...granted, instanceId }, proofs, answer)
@@ -99,11 +105,8 @@ async function keepEntitlement(
   answer: Record<string, unknown>,
 ): Promise<void> {
   const token = word(answer.entitlement_token, 16_384)
-  const licenseId = grants.ofInstance(product, instanceId)[0]?.licenseId
-  if (token === null || licenseId === undefined) return
-  if (await keys.entitlement(token, product, instanceId)) {
-    grants.entitle(product, instanceId, licenseId, token)
-  }
+  const claims = token === null ? null : await keys.entitlement(token, product, instanceId)
+  if (claims) grants.entitle(product, instanceId, claims.license_id, token)
 }
 
 /** The product that the body, the JWT or a credential known from before names. */

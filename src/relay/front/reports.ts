@@ -19,6 +19,8 @@ export function heartbeatReport(
   named: { product: string; instanceId: string },
   own: OwnNumbering,
   now: number,
+  /** Whether a credential of the instance came with it: who shows none acknowledges nothing (T11). */
+  proven: boolean,
 ): Report {
   const { body } = request
   const { metrics, reported_tier, has_valid_entitlement, ack } = body
@@ -27,7 +29,8 @@ export function heartbeatReport(
     ...named,
     ...numbersOf(body, own),
     observedAt: observedAt(body, now),
-    body: JSON.stringify({ reported_tier, has_valid_entitlement, metrics, ack }),
+    body: JSON.stringify({ reported_tier, has_valid_entitlement, metrics, ack: proven ? ack : undefined }),
+    acknowledges: proven && ack !== undefined,
   }
 }
 
@@ -46,6 +49,7 @@ export function refreshReport(
     ...numbersOf(request.body, own),
     observedAt: observedAt(request.body, now),
     body: JSON.stringify({ metrics: { ...metrics, server_version: version }, ack }),
+    acknowledges: ack !== undefined,
   }
 }
 
@@ -76,6 +80,7 @@ export function telemetryReports(
         seq,
         observedAt: observedAt(report, now),
         body: JSON.stringify({ metrics: report.metrics }),
+        acknowledges: false,
       })
     }
   })

@@ -85,7 +85,8 @@ export function instanceSockets(memory: Pick<Memory, 'grants' | 'keys' | 'hash'>
       if (message.type !== 'hello' || known) return
       known = true
       clearTimeout(deadline)
-      void listenerOf(bearer ?? message.token ?? null).then((listener) => {
+      const found = listenerOf(bearer ?? message.token ?? null).catch(() => null)
+      void found.then((listener) => {
         leaveStrangers()
         if (listener === null) return socket.close(SYNC_CLOSE.unauthorized, 'unauthorized')
         listeners.set(socket, listener)
@@ -120,7 +121,8 @@ export function instanceSockets(memory: Pick<Memory, 'grants' | 'keys' | 'hash'>
 
   return {
     upgrade(request, socket, head) {
-      const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+      const refuse = (status: string) =>
+        socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
       const address = request.socket.remoteAddress ?? ''
       if (request.url !== SYNC_PATH)
         return void refuse(request.url?.startsWith(SYNC_PATH) ? '400 Bad Request' : '404 Not Found')

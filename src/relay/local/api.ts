@@ -15,6 +15,8 @@ export interface LocalContext {
   development: DevelopmentLicense | null
 }
 
+const DAY_MS = 86_400_000
+
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** Whether this is the key; takes as long for any text. */
@@ -53,12 +55,13 @@ export function mountLocalApi(app: Hono, { internalKey, standing, sync, developm
 function current(c: Context, standing: Standing, development: DevelopmentLicense | null) {
   const product = c.req.query('product')
   const asked = standing.licenses.filter((license) => product === undefined || license.product === product)
-  const license = asked.find(isInForce)
+  const license = asked.find((one) => isInForce(one, standing.at))
   if (license) {
     return { licensed: true, license: shape(license, standing) }
   }
   // Only where the vendor has not spoken: a license that it took back stays taken.
-  if (development && asked.length === 0) return { licensed: true, license: marked(development, standing) }
+  if (development && standing.licenses.length === 0)
+    return { licensed: true, license: marked(development, standing) }
   return {
     licensed: false,
     message: whyNot(asked[0], standing),
@@ -66,8 +69,11 @@ function current(c: Context, standing: Standing, development: DevelopmentLicense
   }
 }
 
-const isInForce = ({ status, foreignMachine }: LicenseStanding): boolean =>
-  (status === 'active' || status === 'in_grace') && !foreignMachine
+/** By the vendor's list and by this clock: what was in force then may be over now. */
+const isInForce = (license: LicenseStanding, at: number): boolean => {
+  if (license.foreignMachine || (license.status !== 'active' && license.status !== 'in_grace')) return false
+  return license.expires_at === null || at <= Date.parse(license.expires_at) + license.grace_days * DAY_MS
+}
 
 function whyNot(license: LicenseStanding | undefined, standing: Standing): string {
   if (!license) {
@@ -76,8 +82,11 @@ function whyNot(license: LicenseStanding | undefined, standing: Standing): strin
       : 'The vendor knows no license for this site.'
   }
   if (license.foreignMachine) return 'The license is bound to another machine.'
-  return `The license is ${license.status}.`
+  return isOver(license, standing.at) ? 'The license has expired.' : `The license is ${license.status}.`
 }
+
+const isOver = ({ expires_at }: LicenseStanding, at: number): boolean =>
+  expires_at !== null && at > Date.parse(expires_at)
 
 function shape(license: LicenseStanding, { fingerprint, syncedAt }: Standing) {
   return {

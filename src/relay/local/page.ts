@@ -1,6 +1,7 @@
 // The status page for whoever runs the site: one page, rendered here, no script, no asset. Shows, and syncs on demand.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { getCookie, setCookie } from 'hono/cookie'
 import { html, raw } from 'hono/html'
 import { isInternalKey, type LocalContext } from './api.ts'
@@ -31,6 +32,7 @@ export function mountPage(app: Hono, context: LocalContext): void {
 
   app.use('/', guarded)
   app.use('/page/*', guarded)
+  app.use('/page/*', bodyLimit({ maxSize: 4096 }))
   app.get('/', (c) => {
     const session = sessionOf(c)
     if (session === null) return c.html(signInPage(context.internalKey !== null, null), 401)

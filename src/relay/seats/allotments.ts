@@ -16,6 +16,8 @@ export interface HeldAllotment {
 export interface Allotments {
   /** The one in force; null past its end. */
   of(licenseId: string): HeldAllotment | null
+  /** Takes what was kept, so that seats are leased after a restart without the vendor. */
+  load(): Promise<void>
   /** Asks for what the vendor's list says this relay may have, where that is new or half over. */
   renew(licenses: readonly RelayLicense[]): Promise<void>
 }
@@ -36,6 +38,7 @@ const documentOf = (licenseId: string): string => `allotment:${licenseId}`
 export function openAllotments(port: AllotmentsPort): Allotments {
   const { words, keys, upstream, log, now } = port
   const held = new Map<string, HeldAllotment>()
+  const paused = new Set<string>()
 
   const inForce = (licenseId: string): HeldAllotment | null => {
     const found = held.get(licenseId)
@@ -52,7 +55,7 @@ export function openAllotments(port: AllotmentsPort): Allotments {
   }
 
   async function renewOne({ license_id: licenseId, share }: RelayLicense): Promise<void> {
-    const current = inForce(licenseId) ?? (await kept(licenseId))
+    const current = inForce(licenseId)
     if (share === 0 && current === null) return
     if (current !== null && !isDue(current, share)) return
     const request = {
@@ -64,14 +67,21 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     const body = JSON.stringify(request)
     const sent = { method: 'POST', path: RELAY_ALLOTMENTS_PATH, bearer: port.relayKey, body } as const
     const result = await upstream.send(sent)
-    if (result.kind === 'away' || result.status >= 300) return
+    if (result.kind === 'away') return
+    if (result.status >= 300) {
+      // A hint that takes nothing from those who hold a seat; new ones wait until the vendor has spoken.
+      if (result.status === 403) paused.add(licenseId)
+      return
+    }
+    paused.delete(licenseId)
     const token = result.body?.allotment
-    if (typeof token !== 'string') {
+    // Only the vendor's plain word that nothing is allotted any more, when that is what was asked for.
+    if (token === null && share === 0) {
       held.delete(licenseId)
       words.keepDocument(documentOf(licenseId), '', now())
       return
     }
-    if (!(await take(token, licenseId, now()))) {
+    if (typeof token !== 'string' || !(await take(token, licenseId, now()))) {
       log.warn({ license: licenseId }, "an allotment is not the vendor's word: it is left out")
       return
     }
@@ -82,19 +92,18 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     }
   }
 
-  async function kept(licenseId: string): Promise<HeldAllotment | null> {
-    const token = words.document(documentOf(licenseId))
-    if (token) await take(token, licenseId, now())
-    return inForce(licenseId)
-  }
-
   function isDue({ claims }: HeldAllotment, share: number): boolean {
     const half = (claims.nbf + claims.exp) / 2
     return claims.seats !== share || now() / 1000 >= half
   }
 
   return {
-    of: inForce,
+    of: (licenseId) => (paused.has(licenseId) ? null : inForce(licenseId)),
+    async load() {
+      for (const { name, content, changedAt } of words.documents('allotment:')) {
+        if (content !== '') await take(content, name.slice('allotment:'.length), changedAt)
+      }
+    },
     async renew(licenses) {
       for (const license of licenses) await renewOne(license)
     },

@@ -1,11 +1,10 @@
 // Gives new instances a seat of the license's allotment while the vendor is away, and takes seats back.
 import type { OfflineAnswer } from '../front/offline.ts'
+import { actionOf } from '../front/offline.ts'
+import type { Memory } from '../front/remember.ts'
 import { type InstanceRequest, instanceIdOf, productOf, word } from '../front/request.ts'
-import { type HashProof, shownProofs } from '../proofs.ts'
-import type { GrantStore } from '../store/grants.ts'
+import { shownProofs } from '../proofs.ts'
 import type { LeaseStore } from '../store/leases.ts'
-import type { WordStore } from '../store/words.ts'
-import type { VendorKeys } from '../upstream/vendor-keys.ts'
 import type { HeldAllotment } from './allotments.ts'
 import type { SignLease } from './lease.ts'
 
@@ -19,18 +18,12 @@ export interface SeatOffice {
   giveBack(request: InstanceRequest): Promise<boolean>
 }
 
-export interface SeatOfficeParts {
+export interface SeatOfficeParts extends Memory {
   relayId: string
   sign: SignLease
   leases: LeaseStore
-  grants: GrantStore
-  words: WordStore
-  keys: VendorKeys
-  hash: HashProof
   /** The allotment in force for a license, verified. */
   allotment(licenseId: string): HeldAllotment | null
-  /** Unix milliseconds. */
-  now(): number
   /** A seat was leased or returned: to be told to the vendor. */
   onChange(): void
 }
@@ -45,7 +38,9 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       const held = license === null ? null : parts.allotment(license.licenseId)
       if (instanceId === null || license === null || held === null) return null
       const { claims, token } = held
-      if (words.ofInstance(claims.aud, instanceId)?.action === 'kill') return { kind: 'killed' }
+      const action = actionOf(parts, claims.aud, instanceId)
+      if (action === 'kill') return { kind: 'killed' }
+      if (action !== 'none') return { kind: 'nothing', why: 'rejected' }
       const issuedAt = Math.floor(parts.now() / 1000)
       if (
         words.isDead({ product: claims.aud, instanceId, licenseId: claims.license_id, issuedAt: claims.nbf })
@@ -68,7 +63,7 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       for (const proof of shownProofs(request, parts.hash)) {
         grants.prove(proof.hmac, proof.kind, known, parts.now())
       }
-      grants.touch({ ...known, action: 'none', config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
+      grants.touch({ ...known, action, config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
       const signed = await parts.sign({ relayId: parts.relayId, ...lease, allotment: token })
       parts.onChange()
       return { kind: 'kept', cache: 'hit; age=0', body: body(request, held, signed, expiresAt - issuedAt) }
@@ -76,7 +71,8 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
     async giveBack(request) {
       const [product, instanceId] = [productOf(request), instanceIdOf(request)]
       if (product === null || instanceId === null) return false
-      const given = (await licenseShown(parts, request)) !== null && leases.giveBack(product, instanceId)
+      const license = await licenseShown(parts, request)
+      const given = license !== null && leases.giveBack(product, instanceId, license.licenseId)
       if (given) parts.onChange()
       return given
     },
@@ -88,7 +84,9 @@ async function licenseShown(
   { grants, keys, hash }: SeatOfficeParts,
   request: InstanceRequest,
 ): Promise<{ licenseId: string } | null> {
-  for (const { hmac, kind } of shownProofs(request, hash)) {
+  const proofs = shownProofs(request, hash)
+  if (proofs.some(({ hmac }) => grants.isRefused(hmac))) return null
+  for (const { hmac, kind } of proofs) {
     const known = kind === 'instance_token' ? null : grants.licenseOf(hmac)
     if (known) return known
   }

@@ -1,5 +1,6 @@
 // Tells the vendor which seats are leased: every live lease and every one that was given back. Repeating is harmless.
 import { randomUUID } from 'node:crypto'
+import { leasesAnswer } from '../../contract/relay-api.schema.ts'
 import { RELAY_BATCH, RELAY_LEASES_PATH, type RelayLeaseReport } from '../../contract/relay-api.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import type { LeaseStore } from '../store/leases.ts'
@@ -32,10 +33,13 @@ export async function tellLeases({ leases, words, upstream, relayKey, now }: Tel
       ...(chain.token === null ? {} : { refresh_token: chain.token }),
     })
     const result = await upstream.send({ method: 'POST', path: RELAY_LEASES_PATH, bearer: relayKey, body })
-    if (result.kind === 'away' || result.status >= 300) return false
-    const token = typeof result.body?.refresh_token === 'string' ? result.body.refresh_token : chain.token
-    words.keepDocument(CHAIN, JSON.stringify({ token, id: randomUUID() }), now())
-    leases.told(batch.filter(({ released }) => released))
+    const answer = result.kind === 'away' ? undefined : leasesAnswer.safeParse(result.body).data
+    if (result.kind === 'away' || result.status >= 300 || answer === undefined) return false
+    words.keepDocument(CHAIN, JSON.stringify({ token: answer.refresh_token, id: randomUUID() }), now())
+    leases.told(
+      batch.filter(({ released }) => released),
+      Math.floor(now() / 1000),
+    )
   }
   return true
 }

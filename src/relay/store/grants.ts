@@ -56,7 +56,7 @@ export function grantStore(database: DatabaseSync) {
       jwt = case when excluded.issued_at >= issued_at then excluded.jwt else jwt end,
       expires_at = case when excluded.issued_at >= issued_at then excluded.expires_at else expires_at end,
       issued_at = max(excluded.issued_at, issued_at), synced_at = max(excluded.synced_at, synced_at),
-      answer = coalesce(excluded.answer, answer), entitlement = coalesce(excluded.entitlement, entitlement),
+      answer = coalesce(excluded.answer, answer), entitlement = excluded.entitlement,
       failed_at = null`)
   const entitle = database.prepare(
     'update grants set entitlement = ? where product = ? and instance_id = ? and license_id = ?',
@@ -81,7 +81,11 @@ export function grantStore(database: DatabaseSync) {
   const holder = database.prepare(
     'select product, instance_id from proofs where hmac = ? order by used_at desc limit 1',
   )
-  const disown = database.prepare('delete from proofs where hmac = ?')
+  const disown = database.prepare('delete from proofs where hmac = ? and instance_id = ?')
+  const refuse = database.prepare('insert into refused (hmac, at) values (?, ?) on conflict do nothing')
+  const refused = database.prepare('select 1 as found from refused where hmac = ?')
+  const accept = database.prepare('delete from refused where hmac = ?')
+  const part = database.prepare('delete from proofs where product = ? and instance_id = ? and license_id = ?')
   const touch = database.prepare(`
     insert into instances (product, instance_id, action, config, synced_at, seen_at) values (?, ?, ?, ?, ?, ?)
     on conflict do update set action = excluded.action, config = coalesce(excluded.config, config),
@@ -127,6 +131,7 @@ export function grantStore(database: DatabaseSync) {
       at: number,
     ): void {
       prove.run(hmac, kind, g.product, g.instanceId, g.licenseId, at)
+      accept.run(hmac)
     },
     /** What the credential was accepted for at this instance, the last use first. */
     proven: (hmac: string, instanceId: string) =>
@@ -144,8 +149,17 @@ export function grantStore(database: DatabaseSync) {
       const row = holder.get(hmac) as { product: string; instance_id: string } | undefined
       return row ? { product: row.product, instanceId: row.instance_id } : null
     },
-    /** The vendor does not accept this credential any more. */
-    disown: (hmac: string): void => void disown.run(hmac),
+    /** The vendor does not accept this credential of the instance any more. */
+    disown(hmac: string, instanceId: string, at: number): void {
+      disown.run(hmac, instanceId)
+      refuse.run(hmac, at)
+    },
+    isRefused: (hmac: string): boolean => refused.get(hmac) !== undefined,
+    /** The instance gave its seat back: nothing of it is served any more. */
+    part(product: string, instanceId: string, licenseId: string): void {
+      drop.run(product, instanceId, licenseId)
+      part.run(product, instanceId, licenseId)
+    },
     touch(i: KeptInstance): void {
       touch.run(i.product, i.instanceId, i.action, i.config, i.syncedAt, i.seenAt)
     },

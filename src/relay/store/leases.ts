@@ -34,15 +34,17 @@ export function leaseStore(database: DatabaseSync) {
   const take = database.prepare(`
     insert into leases (license_id, instance_id, product, allotment, issued_at, expires_at)
     select :license, :instance, :product, :allotment, :issued, :expires
-    where exists (select 1 from leases where license_id = :license and instance_id = :instance
-                  and expires_at > :issued and not released)
-       or (select count(*) from leases where license_id = :license and expires_at > :issued and not released) < :seats
+    where (select count(*) from leases where license_id = :license and expires_at > :issued
+           and instance_id <> :instance) < :seats
     on conflict do update set allotment = excluded.allotment, issued_at = excluded.issued_at,
       expires_at = excluded.expires_at, released = 0`)
   const give = database.prepare(
-    'update leases set released = 1 where product = ? and instance_id = ? and not released',
+    `update leases set released = 1
+     where product = ? and instance_id = ? and license_id = ? and not released`,
   )
-  const forget = database.prepare('delete from leases where license_id = ? and instance_id = ? and released')
+  const forget = database.prepare(
+    'delete from leases where license_id = ? and instance_id = ? and released and expires_at <= ?',
+  )
   const live = database.prepare(
     'select * from leases where license_id = ? and expires_at > ? and not released',
   )
@@ -63,16 +65,16 @@ export function leaseStore(database: DatabaseSync) {
           seats,
         }).changes,
       ) > 0,
-    giveBack: (product: string, instanceId: string): boolean =>
-      Number(give.run(product, instanceId).changes) > 0,
+    giveBack: (product: string, instanceId: string, licenseId: string): boolean =>
+      Number(give.run(product, instanceId, licenseId).changes) > 0,
     /** `now`: unix seconds. */
     live: (licenseId: string, now: number): StoredLease[] =>
       (live.all(licenseId, now) as unknown as Row[]).map(leaseOf),
     /** Those that were given back too. */
     all: (): StoredLease[] => (all.all() as unknown as Row[]).map(leaseOf),
     /** The vendor knows that these were given back. */
-    told(leases: readonly KeptLease[]): void {
-      for (const { licenseId, instanceId } of leases) forget.run(licenseId, instanceId)
+    told(leases: readonly KeptLease[], now: number): void {
+      for (const { licenseId, instanceId } of leases) forget.run(licenseId, instanceId, now)
     },
     expire: (now: number): void => void expire.run(now),
   }

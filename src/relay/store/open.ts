@@ -1,5 +1,5 @@
 // The relay's file on disk: opened, made, and set aside when it is torn. Owns the tables, and nothing that is in them.
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../platform/logger.ts'
@@ -34,7 +34,7 @@ const TABLES = `
   create table reports (
     id integer primary key autoincrement, kind text not null, product text not null, instance_id text not null,
     boot_id text not null, seq integer not null, observed_at integer not null, bytes integer not null,
-    body text not null, acknowledges integer not null generated always as (body like '%"ack":%') stored
+    body text not null, acknowledges integer not null
   ) strict;
   create index reports_by_kind on reports (kind, id);
   create table leases (
@@ -42,6 +42,7 @@ const TABLES = `
     issued_at integer not null, expires_at integer not null, released integer not null default 0,
     primary key (license_id, instance_id)
   ) strict;
+  create table refused (hmac text primary key, at integer not null) strict;
   create table documents (name text primary key, content text not null, changed_at integer not null) strict;
 `
 
@@ -56,12 +57,13 @@ export function openDatabase(folder: string, log: Logger): DatabaseSync {
   try {
     return attempt(path)
   } catch (error) {
-    if (!existsSync(path)) throw unwritable(path, error)
+    if (!isTorn(error) || !existsSync(path)) throw unwritable(path, error)
     const aside = `${path}.torn-${Math.trunc(statSync(path).mtimeMs)}`
-    log.error({ err: error, kept_as: aside }, 'the cache cannot be read: it is set aside and made anew')
+    log.error({ err: error, kept_as: aside }, 'the cache is torn: it is set aside and made anew')
     try {
-      renameSync(path, aside)
-      for (const tail of ['-wal', '-shm']) rmSync(path + tail, { force: true })
+      // The log goes with its file: it may hold what the file does not.
+      for (const tail of ['', '-wal', '-shm'])
+        if (existsSync(path + tail)) renameSync(path + tail, aside + tail)
       return attempt(path)
     } catch (again) {
       throw unwritable(path, again)
@@ -75,12 +77,13 @@ function attempt(path: string): DatabaseSync {
   try {
     database = new DatabaseSync(path, { timeout: 5000 })
     // FULL: a report that was acknowledged has survived a power cut.
-    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+    // Exclusive: one relay a folder, because a second one would lease the same seats.
+    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full')
     const format = Number(database.prepare('pragma user_version').get()?.user_version)
     const check = database.prepare('pragma quick_check(1)').get()?.quick_check
-    if (check !== 'ok') throw new Error(`quick_check: ${String(check)}`)
+    if (check !== 'ok') throw new TornDatabase(`quick_check: ${String(check)}`)
     if (format === 0) database.exec(`begin; ${TABLES} pragma user_version = ${FORMAT}; commit`)
-    else if (format !== FORMAT) throw new Error(`format ${format} is not ${FORMAT}`)
+    else if (format !== FORMAT) throw new Error(`its format is ${format}, this version reads ${FORMAT}`)
     chmodSync(path, 0o600)
     return database
   } catch (error) {
@@ -89,6 +92,15 @@ function attempt(path: string): DatabaseSync {
   } finally {
     process.umask(before)
   }
+}
+
+class TornDatabase extends Error {}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB, or what the check found. A full disk or another process's lock is neither. */
+function isTorn(error: unknown): boolean {
+  if (error instanceof TornDatabase) return true
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
+  return code === 11 || code === 26
 }
 
 function makeFolder(folder: string): void {

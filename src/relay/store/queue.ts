@@ -13,6 +13,8 @@ export interface QueuedReport {
   observedAt: number
   /** JSON: what else the report says. */
   body: string
+  /** Carries an acknowledgement of an action: never gives way. */
+  acknowledges: boolean
 }
 
 interface Row {
@@ -24,10 +26,13 @@ interface Row {
   seq: number
   observed_at: number
   body: string
+  acknowledges: number
 }
 
 /** What a row costs beside its text. */
 const ROW_BYTES = 160
+/** A request of an instance is at most that. */
+const LARGEST_REPORT = 64 * 1024
 
 export type ReportQueue = ReturnType<typeof reportQueue>
 
@@ -37,13 +42,13 @@ export function reportQueue(
   { mostBytes, mostAge }: { mostBytes: number; mostAge: number },
 ) {
   const put = database.prepare(`
-    insert into reports (kind, product, instance_id, boot_id, seq, observed_at, bytes, body)
-    values (?, ?, ?, ?, ?, ?, ?, ?)`)
+    insert into reports (kind, product, instance_id, boot_id, seq, observed_at, bytes, body, acknowledges)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const next = database.prepare('select * from reports order by id limit ?')
   const remove = database.prepare('delete from reports where id = ?')
   const total = database.prepare('select count(*) as length, coalesce(sum(bytes), 0) as bytes from reports')
   const oldest = database.prepare('select min(observed_at) as at from reports')
-  const tooOld = database.prepare('delete from reports where observed_at < ? and not acknowledges')
+  const tooOld = database.prepare('delete from reports where observed_at < ?')
   const giveWay = database.prepare(`
     delete from reports where id = (
       select id from reports where not acknowledges order by kind = 'heartbeat', id limit 1
@@ -59,7 +64,8 @@ export function reportQueue(
   return {
     /** On disk when this returns. False where there is no room that something else could give. */
     add(report: Omit<QueuedReport, 'id'>): boolean {
-      const size = report.body.length + ROW_BYTES
+      const size = Buffer.byteLength(report.body) + ROW_BYTES
+      if (size > LARGEST_REPORT) return false
       while (bytes + size > mostBytes) {
         const gone = giveWay.get() as { bytes: number } | undefined
         if (!gone) return false
@@ -67,8 +73,8 @@ export function reportQueue(
         length -= 1
         dropped += 1
       }
-      const { kind, product, instanceId, bootId, seq, observedAt, body } = report
-      put.run(kind, product, instanceId, bootId, seq, observedAt, size, body)
+      const { kind, product, instanceId, bootId, seq, observedAt, body, acknowledges } = report
+      put.run(kind, product, instanceId, bootId, seq, observedAt, size, body, acknowledges ? 1 : 0)
       bytes += size
       length += 1
       return true
@@ -82,7 +88,8 @@ export function reportQueue(
         for (const id of ids) remove.run(id)
         database.exec('commit')
       } catch (error) {
-        database.exec('rollback')
+        // A full disk has rolled it back by itself.
+        if (database.isTransaction) database.exec('rollback')
         throw error
       }
       ;({ length, bytes } = measured())
@@ -111,4 +118,5 @@ const reportOf = (row: Row): QueuedReport => ({
   seq: row.seq,
   observedAt: row.observed_at,
   body: row.body,
+  acknowledges: row.acknowledges !== 0,
 })

@@ -14,8 +14,9 @@ export interface Rejection {
   issuedAt: number
 }
 
-/** A word about the instance itself, whatever the license, is kept under the empty license. */
+/** A word about the instance itself is kept under the empty license, one about the license under the empty instance. */
 const ANY_LICENSE = ''
+const ANY_INSTANCE = ''
 
 export type WordStore = ReturnType<typeof wordStore>
 
@@ -28,6 +29,7 @@ export function wordStore(database: DatabaseSync) {
     'select status, action, issued_at from rejections where product = ? and instance_id = ? and license_id = ?',
   )
   const document = database.prepare('select content from documents where name = ?')
+  const named = database.prepare('select name, content, changed_at from documents where name like ?')
   const write = database.prepare(`
     insert into documents (name, content, changed_at) values (?, ?, ?)
     on conflict do update set content = excluded.content, changed_at = excluded.changed_at`)
@@ -43,22 +45,37 @@ export function wordStore(database: DatabaseSync) {
     /** Keeps what a verified directive says, which replaces what an older one said (T3). */
     hear(d: DirectiveClaims): void {
       put.run(d.aud, d.sub, ANY_LICENSE, d.status, d.action, d.iat)
-      if (d.license_id !== null) put.run(d.aud, d.sub, d.license_id, d.status, d.action, d.iat)
+      if (d.license_id === null) return
+      put.run(d.aud, d.sub, d.license_id, d.status, d.action, d.iat)
+      put.run(d.aud, ANY_INSTANCE, d.license_id, d.status, 'none', d.iat)
     },
     /** The last word about the instance's action. */
     ofInstance: (product: string, instanceId: string) => rejection(product, instanceId, ANY_LICENSE),
     /** Whether a grant that was issued then is dead: a newer word took its license away. `issuedAt`: unix seconds. */
     isDead(grant: { product: string; instanceId: string; licenseId: string; issuedAt: number }): boolean {
-      const word = rejection(grant.product, grant.instanceId, grant.licenseId)
+      const word = newer(
+        rejection(grant.product, grant.instanceId, grant.licenseId),
+        rejection(grant.product, ANY_INSTANCE, grant.licenseId),
+      )
       return word !== null && word.issuedAt >= grant.issuedAt && takes(word.status)
     },
     document(name: string): string | null {
       const row = document.get(name) as { content: string } | undefined
       return row?.content ?? null
     },
+    /** Those whose names begin so. */
+    documents: (prefix: string): { name: string; content: string; changedAt: number }[] =>
+      (named.all(`${prefix}%`) as { name: string; content: string; changed_at: number }[]).map((row) => ({
+        name: row.name,
+        content: row.content,
+        changedAt: row.changed_at,
+      })),
     /** `at`: unix milliseconds. */
     keepDocument: (name: string, content: string, at: number): void => void write.run(name, content, at),
   }
 }
+
+const newer = (a: Rejection | null, b: Rejection | null): Rejection | null =>
+  a === null || (b !== null && b.issuedAt > a.issuedAt) ? b : a
 
 const takes = (status: DirectiveStatus): boolean => TAKING_STATUSES.some((taking) => taking === status)

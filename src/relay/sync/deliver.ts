@@ -1,10 +1,19 @@
 // Delivers queued reports to the vendor, in order, in batches that count once however often they are sent.
+
+import { telemetryAnswer } from '../../contract/instance-api.schema.ts'
+import type { TelemetryAnswer } from '../../contract/instance-api.ts'
 import type { RelayReport } from '../../contract/relay-api.ts'
 import { RELAY_BATCH } from '../../contract/relay-api.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import type { QueuedReport, ReportQueue } from '../store/queue.ts'
 import type { Upstream } from '../upstream/client.ts'
+
+/** What a report itself can be at fault for; anything else says nothing of it. */
+const SPOILT = new Set([400, 413, 422])
+
+const accounted = ({ accepted, duplicates, rejected }: TelemetryAnswer): number =>
+  accepted + duplicates + rejected.length
 
 /** Bytes of one batch: the vendor takes 1 MiB. */
 const BATCH_BYTES = 900_000
@@ -38,9 +47,11 @@ export async function deliver(context: DeliverContext): Promise<'done' | 'again'
       )
       return 'again'
     }
-    if (result.status >= 300 && result.status !== 413 && result.status !== 422) return 'again'
-    const rejected = Array.isArray(result.body?.rejected) ? result.body.rejected : []
-    if (result.status >= 300 && batch.length > 1) {
+    const taken = result.status < 300 ? telemetryAnswer.safeParse(result.body).data : undefined
+    const isTaken = taken !== undefined && accounted(taken) === batch.length
+    if (!isTaken && !SPOILT.has(result.status)) return 'again'
+    const rejected = taken?.rejected ?? []
+    if (!isTaken && batch.length > 1) {
       // One of them spoils the batch as a whole: they go one by one.
       for (const one of batch) if ((await deliverOne(context, one)) === 'again') return 'again'
       continue
@@ -59,9 +70,10 @@ async function deliverOne(
 ): Promise<'done' | 'again'> {
   const body = JSON.stringify({ reports: [wire(report)] })
   const result = await upstream.send({ method: 'POST', path: '/api/v1/telemetry', bearer: relayKey, body })
-  if (result.kind === 'away' || result.status === 401 || result.status === 403) return 'again'
-  if (result.status >= 300)
-    log.warn({ status: result.status, seq: report.seq }, 'the vendor refused a report')
+  if (result.kind === 'away') return 'again'
+  const taken = result.status < 300 && telemetryAnswer.safeParse(result.body).success
+  if (!taken && !SPOILT.has(result.status)) return 'again'
+  if (!taken) log.warn({ status: result.status, seq: report.seq }, 'the vendor refused a report')
   queue.remove([report.id])
   return 'done'
 }

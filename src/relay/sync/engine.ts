@@ -86,6 +86,7 @@ export function startSync(port: SyncPort): SyncEngine {
   }
 
   function run(): Promise<SyncOutcome> {
+    if (stopped) return Promise.resolve({ kind: 'away', why: 'the relay stops' })
     if (running) {
       // A pass that is under way may have asked before the reason for this call.
       wake?.()

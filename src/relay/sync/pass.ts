@@ -18,10 +18,11 @@ export async function syncPass({ relay, log, isStopping }: PassContext): Promise
   if (keys.current() === null) await keys.refetch()
   const outcome = await syncLicenses({ upstream, words, relayKey }, now)
   if (outcome.kind !== 'done') return outcome
-  await allotments.renew(knownLicenses(words).licenses)
-  if (leases.all().length > 0 && !(await tellLeases({ leases, words, upstream, relayKey, now }))) {
+  // Before the allotments: what the vendor does not know of, a shrink could give to others.
+  if (!(await tellLeases({ leases, words, upstream, relayKey, now }))) {
     return { kind: 'away', why: 'the leases could not be told' }
   }
+  await allotments.renew(knownLicenses(words).licenses)
   const delivered = await deliver({ queue, upstream, relayKey, log, isStopping })
   return delivered === 'done' ? { kind: 'done' } : { kind: 'away', why: 'reports still wait' }
 }

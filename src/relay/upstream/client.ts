@@ -1,4 +1,5 @@
 // One request to the vendor: bounded in time and size, redirects not followed (T1). Tells an answer from an outage.
+import type { Host } from '../../sdk/host/port.ts'
 import { readRetryAfter } from '../../sdk/wire/answer.ts'
 import { type HttpHost, sendHttp } from '../../sdk/wire/send.ts'
 
@@ -22,7 +23,8 @@ export type ListResult =
   | { kind: 'away'; why: string }
 
 export interface Upstream {
-  send(request: UpstreamRequest): Promise<UpstreamResult>
+  /** For an `instance` that waits: with less patience, and not at all within a second of an outage. */
+  send(request: UpstreamRequest, on?: 'instance'): Promise<UpstreamResult>
   /** For answers that are an array in pages (RFC 8288). */
   list(request: UpstreamRequest): Promise<ListResult>
   /** How often the vendor answered, and how often it was away. */
@@ -31,8 +33,13 @@ export interface Upstream {
   isAway(): boolean | null
 }
 
+/** Clients give up after ten seconds: by then they must have what is kept. */
+const INSTANCE_MS = 3000
+/** Milliseconds after an outage in which requests of instances are answered from the cache at once. */
+const PROBE_MS = 1000
+
 export interface UpstreamPort {
-  host: HttpHost
+  host: HttpHost & Pick<Host, 'clock'>
   url: string
   /** Milliseconds. */
   timeout: number
@@ -45,15 +52,18 @@ export interface UpstreamPort {
 export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPort): Upstream {
   const counts = { answered: 0, away: 0 }
   let away: boolean | null = null
+  let awaySince = 0
 
   const note = (why: string | null): void => {
     counts[why === null ? 'answered' : 'away'] += 1
-    if ((why !== null) !== away) onChange(why !== null, why ?? '')
+    const changed = (why !== null) !== away
     away = why !== null
+    if (away) awaySince = host.clock.monotonic()
+    if (changed) onChange(away, why ?? '')
   }
 
-  async function ask({ method, path, bearer, body }: UpstreamRequest) {
-    const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout })
+  async function ask({ method, path, bearer, body }: UpstreamRequest, longest = timeout) {
+    const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout: longest })
     if (!result.ok) return { away: result.why, retryAfter: null }
     const { status, headers } = result
     if (status === 429 || status >= 500) {
@@ -61,7 +71,8 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
     }
     const json = parse(result.text)
     // A captive portal answers 200 with a page of its own.
-    if (json === undefined && status < 400 && !result.text.startsWith('eyJ')) {
+    const isKeySet = path.startsWith('/.well-known/') && status === 200
+    if ((typeof json !== 'object' || json === null) && !isKeySet && status !== 204) {
       return { away: 'the answer is not the JSON of a license server', retryAfter: null }
     }
     return { away: null, status, text: result.text, json, link: headers.get('Link') }
@@ -70,8 +81,12 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
   return {
     counts,
     isAway: () => away,
-    async send(request) {
-      const result = await ask(request)
+    async send(request, on) {
+      const waits = on === 'instance'
+      if (waits && away === true && host.clock.monotonic() - awaySince < PROBE_MS) {
+        return { kind: 'away', why: 'it could not be reached a moment ago', retryAfter: null }
+      }
+      const result = await ask(request, waits ? Math.min(timeout, INSTANCE_MS) : timeout)
       note(result.away)
       if (result.away !== null) return { kind: 'away', why: result.away, retryAfter: result.retryAfter }
       const { status, text, json } = result
@@ -83,6 +98,7 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
       note(result.away)
       if (result.away !== null) return { kind: 'away', why: result.away }
       const { status, json, link } = result
+      if (status < 300 && !Array.isArray(json)) return { kind: 'away', why: 'the answer is no list' }
       return { kind: 'answer', status, items: Array.isArray(json) ? json : [], next: nextQuery(link) }
     },
   }

@@ -1,5 +1,10 @@
 // Which keys are the vendor's (T4): the pinned roots, and the key sets they signed. Every signature is checked here.
-import type { AllotmentClaims, DirectiveClaims, LicenseClaims } from '../../contract/claims.ts'
+import type {
+  AllotmentClaims,
+  DirectiveClaims,
+  EntitlementTokenPayload,
+  LicenseClaims,
+} from '../../contract/claims.ts'
 import { verifyAllotment } from '../../license/allotment.ts'
 import { verifyDirective } from '../../license/directive.ts'
 import { verifyEntitlementToken } from '../../license/entitlement-token.ts'
@@ -40,7 +45,7 @@ export interface VendorKeys {
     instanceId: string,
     nonce: string,
   ): Promise<DirectiveClaims | null>
-  entitlement(token: string, product: string, instanceId: string): Promise<boolean>
+  entitlement(token: string, product: string, instanceId: string): Promise<EntitlementTokenPayload | null>
   /** The license that the key names, where its signature holds. */
   licenseKey(token: string, product: string): Promise<string | null>
   /** An allotment of this relay, within its life. */
@@ -113,17 +118,13 @@ export async function openVendorKeys(port: VendorKeysPort): Promise<VendorKeys> 
       // It names a newer set, which may have revoked the key it is signed with.
       return (await refetch()) ? read() : null
     },
-    async entitlement(token, product, instanceId) {
-      return (
-        (await verified(() => verifyEntitlementToken(token, { ...scope(), product, instanceId }), RAW)) !==
-        null
-      )
-    },
+    entitlement: (token, product, instanceId) =>
+      verified(() => verifyEntitlementToken(token, { ...scope(), product, instanceId }), RAW),
     allotment: (token, relayId) =>
       verified(() => verifyAllotment(token, { ...scope(), product: null, relayId, age: 'unexpired' }), JWS),
     async licenseKey(token, product) {
       const claims = await verified(
-        () => verifyLicenseKey(token, { ...scope(), product, acceptRetired: true, age: 'any' }),
+        () => verifyLicenseKey(token, { ...scope(), product, acceptRetired: true, age: 'unexpired' }),
         RAW,
       )
       return claims?.license_id ?? null
