@@ -81,17 +81,17 @@ const CODES: Readonly<Record<string, ActivationRefusal>> = {
 }
 
 const MESSAGES: Readonly<Record<ActivationRefusal, string>> = {
-  malformed: 'This is not the answer to an offline activation: copy the whole file.',
+  malformed: 'This is no offline answer.',
   wrong_product: 'The answer is for another product.',
-  wrong_instance: 'The answer is for another instance: each installation makes a request file of its own.',
+  wrong_instance: 'The answer is for another instance.',
   wrong_issuer: 'The answer is from another license server.',
-  unknown_key: 'The answer is signed with a key that this product does not trust.',
-  key_revoked: 'The answer is signed with a key that was revoked: ask for a new one.',
+  unknown_key: 'The answer is signed with a key that is not trusted.',
+  key_revoked: 'The answer is signed with a key that was revoked.',
   tampered: 'The answer was changed after it was signed.',
-  expired: 'The answer was not installed in time: make a new request file.',
-  replayed: 'The answer was installed before, and installs once: make a new request file.',
-  unknown_request: 'The request file that this answers was not made here, or too long ago: make a new one.',
-  superseded: 'The license server has said something later since: make a new request file.',
+  expired: 'The answer was not installed in time.',
+  replayed: 'The answer was installed before.',
+  unknown_request: 'The answer is to a request that is not open here.',
+  superseded: 'The license server has said something later since.',
 }
 
 const no = (reason: ActivationRefusal): Judged => ({ ok: false, reason, message: MESSAGES[reason] })

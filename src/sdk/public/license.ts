@@ -66,12 +66,9 @@ export interface License<F extends string = string, L extends string = string> {
   diagnostics(): Diagnostics
   /** Asks the server now, and resolves when it has answered or not. A follower reads the leader's files again. */
   refreshNow(): Promise<void>
-  /**
-   * The request file of an offline activation, for a site without a network: a vendor's admin answers it once. The last
-   * 32 requests stay open, across restarts.
-   */
+  /** The request file of an offline activation; the last 32 stay open. */
   activationRequest(): Promise<string>
-  /** Installs the answer file. What is refused says why and changes nothing, but for newer keys that the root has signed. */
+  /** Installs the answer file; a refusal changes no right. */
   installActivation(text: string): Promise<ActivationResult>
   /** Ends timers and requests, keeps what has to be kept, and lets another process lead. */
   stop(options?: StopOptions): Promise<void>

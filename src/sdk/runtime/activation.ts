@@ -48,7 +48,7 @@ export function openActivation({ host, trust, driver, ready }: OfflinePort): Off
     last = writeAnswerFile(judged.file)
     const kept = await shelf.keepAnswer(last)
     await shelf.keepRequests(closed(requests, word.nonce))
-    if (!kept) host.log.warn('The offline activation could not be written: it holds while this process runs')
+    if (!kept) host.log.warn('The activation could not be kept: it holds while this process runs')
     driver().dispatch({ type: 'activation', activated: judged.activated })
     await driver().flush()
     return {
@@ -74,7 +74,7 @@ export function openActivation({ host, trust, driver, ready }: OfflinePort): Off
       await ready()
       const { text, kept } = await makeRequest(shelf, factsOf(driver().state()), host.random)
       if (!kept) {
-        host.log.warn('The activation request could not be kept: its answer installs while this process runs')
+        host.log.warn('The request could not be kept: its answer installs while this process runs')
       }
       return text
     },

@@ -31,9 +31,7 @@ export function applyActivation(turn: Turn, activated: Activated): void {
   if (isSuperseded(state, activated)) return
   const { action, seq, reason, iat, nonce } = word
   turn.why = 'an offline activation was installed'
-  if ((state.action?.action ?? 'none') !== action) {
-    inform(turn, `The offline activation says: ${action === 'none' ? 'the action is cleared' : action}`)
-  }
+  inform(turn, `An offline activation was installed: action ${action}`)
   updateKept(turn, {
     installed: activated,
     appliedActivation: nonce,
