@@ -84,14 +84,14 @@ const MESSAGES: Readonly<Record<ActivationRefusal, string>> = {
   malformed: 'This is no offline answer.',
   wrong_product: 'The answer is for another product.',
   wrong_instance: 'The answer is for another instance.',
-  wrong_issuer: 'The answer is from another license server.',
-  unknown_key: 'The answer is signed with a key that is not trusted.',
-  key_revoked: 'The answer is signed with a key that was revoked.',
+  wrong_issuer: 'The answer is from another server.',
+  unknown_key: 'The answer is signed with an unknown key.',
+  key_revoked: 'The answer is signed with a revoked key.',
   tampered: 'The answer was changed after it was signed.',
   expired: 'The answer was not installed in time.',
   replayed: 'The answer was installed before.',
-  unknown_request: 'The answer is to a request that is not open here.',
-  superseded: 'The license server has said something later since.',
+  unknown_request: 'The answer is to no open request.',
+  superseded: 'The server has said something later.',
 }
 
 const no = (reason: ActivationRefusal): Judged => ({ ok: false, reason, message: MESSAGES[reason] })

@@ -41,7 +41,7 @@ export function openActivation({ host, trust, driver, ready }: OfflinePort): Off
       isSuperseded(driver().state(), activated),
     )
     if (!judged.ok) {
-      host.log.warn(`An offline activation was refused: ${judged.message}`)
+      host.log.warn(`Activation refused: ${judged.message}`)
       return judged
     }
     const { word, grant } = judged.activated
