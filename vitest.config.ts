@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -5,9 +6,11 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**'],
     globalSetup: ['test/support/postgres-global-setup.ts'],
-    testTimeout: 20_000,
+    testTimeout: 40_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Much of the time is spent waiting for processes: one more worker than the two cores of the smallest machine.
+    maxWorkers: Math.max(3, availableParallelism()),
     // Real processes on a crowded machine: what fails once and then passes is named in the summary.
     retry: process.env.CI ? 1 : 0,
   },
