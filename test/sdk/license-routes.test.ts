@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { Hono } from 'hono'
 import pg from 'pg'
+import postgres from 'postgres'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as inExpress from '../../src/sdk/enforce/express.ts'
 import * as inHono from '../../src/sdk/enforce/hono.ts'
@@ -19,6 +20,8 @@ import {
 import { cloneDatabase } from '../support/database.ts'
 
 const endings: (() => unknown)[] = []
+/** A pool that ends does not wait for its connections, which may hear of the database's end. */
+const ignore = () => {}
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end()
 })
@@ -131,24 +134,36 @@ describe.each([
   })
 })
 
-describe('on clients of pg', () => {
+describe('on clients of pg and postgres.js', () => {
   async function database() {
     const cloned = await cloneDatabase()
     endings.push(() => cloned.drop())
     return cloned.url
   }
 
-  test.each(['Pool', 'Client'] as const)('a %s holds the lock, against others too', async (kind) => {
+  const KINDS = ['Pool', 'Client', 'Client that has two locks', 'client of postgres.js'] as const
+  test.each(KINDS)('a %s holds the lock, against others too', async (kind) => {
     const url = await database()
-    const pool = new pg.Pool({ connectionString: url, max: 6 })
+    // A default under which a snapshot from before the wait would be counted.
+    const options = '-c default_transaction_isolation=repeatable\\ read'
+    const pool = new pg.Pool({ connectionString: url, max: 6, options })
     endings.push(() => pool.end())
+    pool.on('error', ignore)
     await pool.query('create table things (id bigserial)')
-    const lock = async () => {
-      if (kind === 'Pool') return postgresLock(pool)
+    const connected = async () => {
       const client = new pg.Client(url)
       await client.connect()
       endings.push(() => client.end())
-      return postgresLock(client)
+      return client
+    }
+    const one = await connected()
+    const lock = async () => {
+      if (kind === 'Pool') return postgresLock(pool)
+      if (kind === 'Client that has two locks') return postgresLock(one)
+      if (kind === 'Client') return postgresLock(await connected())
+      const sql = postgres(url, { max: 4, connection: { default_transaction_isolation: 'repeatable read' } })
+      endings.push(() => sql.end())
+      return postgresLock(sql)
     }
     const locks = [await lock(), await lock()]
     const made = async (i: number) =>
@@ -165,6 +180,7 @@ describe('on clients of pg', () => {
   test('work that fails is rolled back, and a lock that another process holds is waited for so long', async () => {
     const pool = new pg.Pool({ connectionString: await database(), max: 6 })
     endings.push(() => pool.end())
+    pool.on('error', ignore)
     await pool.query('create table things (id bigserial)')
     const fails = postgresLock(pool).hold(['a'], async (query) => {
       await query('insert into things default values')
@@ -179,9 +195,24 @@ describe('on clients of pg', () => {
     expect(await postgresLock(pool).hold(['b'], async () => 'free again')).toBe('free again')
   })
 
+  test('a connection that is lost meanwhile costs the work alone, and hides nothing of why', async () => {
+    const pool = new pg.Pool({ connectionString: await database(), max: 2 })
+    endings.push(() => pool.end())
+    pool.on('error', ignore)
+    const lost = postgresLock(pool).hold(['a'], async (query) => {
+      const [row] = await query('select pg_backend_pid() as pid')
+      await pool.query('select pg_terminate_backend($1)', [row?.pid])
+      await query('select 1').catch(() => {})
+      throw new Error('why')
+    })
+    await expect(lost).rejects.toThrow('why')
+    expect(await postgresLock(pool).hold(['a'], async () => 'free again')).toBe('free again')
+  })
+
   test('the store keeps, touches and gives back', async () => {
     const pool = new pg.Pool({ connectionString: await database(), max: 2 })
     endings.push(() => pool.end())
+    pool.on('error', ignore)
     await pool.query(LICENSE_TABLE)
     const store = postgresStore(pool)
     const row = {

@@ -16,18 +16,19 @@ export interface ScopeDays {
 }
 
 /**
- * `ALTER TABLE … MODIFY TTL` for all scopes of a table at once, since it replaces what the table had. Names are quoted.
- * @throws TypeError for days that are no whole number from 0, for no scope at all, and for names with U+0000
+ * `ALTER TABLE … MODIFY TTL` for all scopes of a table at once, since it replaces what the table had; `REMOVE TTL`
+ * where there are none. Names are quoted. @throws TypeError for days that are no whole number from 0, and for names
+ * with U+0000
  */
 export function clickhouseTtl({ table, time, scope }: TtlTable, rows: readonly ScopeDays[]): string {
-  if (rows.length === 0) throw new TypeError('a TTL needs a scope')
   const rules = rows.map(({ scope: value, days }) => {
     if (!Number.isSafeInteger(days) || days < 0)
       throw new TypeError(`${days} is no whole number of days from 0`)
     return `toDateTime(${quoted(time, '`')}) + INTERVAL ${days} DAY DELETE WHERE ${quoted(scope, '`')} = ${quoted(value, "'")}`
   })
   const name = table.split('.').map((part) => quoted(part, '`'))
-  return `ALTER TABLE ${name.join('.')} MODIFY TTL ${rules.join(', ')}`
+  const change = rules.length === 0 ? 'REMOVE TTL' : `MODIFY TTL ${rules.join(', ')}`
+  return `ALTER TABLE ${name.join('.')} ${change}`
 }
 
 /** In ClickHouse a backslash escapes within either kind of quotes. */

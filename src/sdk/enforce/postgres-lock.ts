@@ -17,6 +17,15 @@ export interface PostgresLockOptions {
   timeout?: number
 }
 
+/** A session may take its own advisory lock twice, so all locks on one client wait in one place. */
+const singles = new WeakMap<object, CapLock<undefined>>()
+
+function lockOf(client: object): CapLock<undefined> {
+  const lock = singles.get(client) ?? memoryLock()
+  singles.set(client, lock)
+  return lock
+}
+
 /**
  * An advisory lock for each limit, in a transaction whose query the work may use; on a single pg client a session lock.
  * Within a process it waits in memory, so that a crowd takes one connection a limit, not all there are.
@@ -27,8 +36,8 @@ export function postgresLock(
 ): CapLock<Query> {
   // Fails where it is set up, not at the first create.
   queryOver(client)
-  const here = memoryLock()
   const isSingle = !('unsafe' in client) && !('totalCount' in client)
+  const here = isSingle ? lockOf(client) : memoryLock()
   const slots = Array.from({ length: isSingle ? 1 : Math.max(1, connections) }, (_, i) => `slot ${i}`)
   let turn = 0
 

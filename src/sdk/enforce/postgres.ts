@@ -8,7 +8,7 @@ export type Query = (
 
 /** postgres.js: what `postgres(url)` returns. */
 interface PostgresJs extends PostgresJsTransaction {
-  begin(work: (tx: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
+  begin(options: string, work: (tx: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
 }
 
 interface PostgresJsTransaction {
@@ -20,9 +20,16 @@ interface PgClient {
   query(text: string, values?: never[]): Promise<{ rows: unknown[] }>
 }
 
+/** pg: a client of a `Pool`, checked out. */
+interface PgPooled extends PgClient {
+  release(failed?: boolean): void
+  on?(event: 'error', listener: () => void): unknown
+  off?(event: 'error', listener: () => void): unknown
+}
+
 /** pg: a `Pool`. */
 interface PgPool extends PgClient {
-  connect(): Promise<PgClient & { release(failed?: boolean): void }>
+  connect(): Promise<PgPooled>
   readonly totalCount: number
 }
 
@@ -38,6 +45,10 @@ export function queryOver(client: PostgresClient | PostgresJsTransaction): Query
     (await client.query(text, [...values] as never[])).rows as Record<string, unknown>[]
 }
 
+/** Whoever waited for a lock must see what its last holder wrote, whatever the database's default. */
+const ISOLATION = 'isolation level read committed'
+const ignore = () => {}
+
 /** Runs work on one connection. In a transaction, but on a single pg client, which others may be using meanwhile. @internal */
 export async function onOneConnection<T>(
   client: PostgresClient,
@@ -45,27 +56,33 @@ export async function onOneConnection<T>(
 ): Promise<T> {
   if ('unsafe' in client) {
     const results: T[] = []
-    await client.begin(async (tx) => {
+    await client.begin(ISOLATION, async (tx) => {
       results.push(await work(queryOver(tx), 'transaction'))
     })
     return results[0] as T
   }
   if (!('totalCount' in client)) return work(queryOver(client), 'session')
   const connection = await client.connect()
+  // The pool hears of idle connections alone, and an error that nobody hears ends the process; the query fails anyway.
+  connection.on?.('error', ignore)
   let isClean = false
   try {
-    await connection.query('begin')
+    await connection.query(`begin ${ISOLATION}`)
     try {
       const result = await work(queryOver(connection), 'transaction')
       await connection.query('commit')
       isClean = true
       return result
     } catch (error) {
-      await connection.query('rollback')
-      isClean = true
+      isClean = await connection.query('rollback').then(
+        () => true,
+        () => false,
+      )
       throw error
     }
   } finally {
     connection.release(!isClean)
+    // One that the pool closes now may still have something to say.
+    if (isClean) connection.off?.('error', ignore)
   }
 }

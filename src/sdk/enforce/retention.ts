@@ -15,7 +15,10 @@ export interface RetentionOptions<L extends string = string> {
   /** The limit that holds for each table. */
   tables: Readonly<Record<string, L>>
   scopes: () => readonly RetentionScope<L>[] | Promise<readonly RetentionScope<L>[]>
-  /** Gets all scopes of a table at once: ClickHouse's `MODIFY TTL` replaces the whole table's TTL. */
+  /**
+   * Gets all scopes of a table at once: ClickHouse's `MODIFY TTL` replaces the whole table's TTL. No rows: nothing limits
+   * the table any more, which had some.
+   */
   apply: (table: string, rows: readonly ScopeDays[]) => unknown
 }
 
@@ -35,38 +38,45 @@ export function retentionPolicy<F extends string, L extends string, D>(
   { tables, scopes, apply }: RetentionOptions<L>,
 ): RetentionPolicy {
   const { host } = insideOf(license)
-  const applied = new Map<string, string>()
+  const applied = new Map<string, { rows: readonly ScopeDays[]; text: string | null }>()
   let running: Promise<void> | null = null
   let next: Promise<void> | null = null
 
-  /** Null where a scope says nonsense: it keeps what it has, rather than lose it. */
-  function daysOf({ scope, days }: RetentionScope<L>, limit: L): ScopeDays | null {
+  /** Null where nothing limits a scope. One that says nonsense keeps what it had, or gets the cap. */
+  function daysOf(one: RetentionScope<L>, limit: L, before: readonly ScopeDays[]): ScopeDays | null {
+    const { scope } = one
     const cap = license.limits()[limit]?.cap ?? 0
-    const effective = Math.min(cap, days[limit] ?? Number.POSITIVE_INFINITY)
-    if (effective === Number.POSITIVE_INFINITY) return null
-    if (Number.isSafeInteger(effective) && effective >= 0) return { scope, days: effective }
-    host.log.warn(`Retention of ${scope} is left alone: ${limit} is ${String(days[limit])}`)
-    return null
+    let effective: number
+    try {
+      effective = Math.min(cap, one.days[limit] ?? Number.POSITIVE_INFINITY)
+      if (effective !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(effective) && effective >= 0))
+        throw new TypeError(`${limit} is ${String(one.days[limit])}`)
+    } catch (error) {
+      host.log.warn(`Retention of ${scope} is left alone: ${wordsOf(error)}`)
+      effective = Math.min(cap, before.find((row) => row.scope === scope)?.days ?? Number.POSITIVE_INFINITY)
+    }
+    return effective === Number.POSITIVE_INFINITY ? null : { scope, days: effective }
   }
 
   async function applyTo(table: string, limit: L, all: readonly RetentionScope<L>[]): Promise<void> {
+    const before = applied.get(table)
     const rows: ScopeDays[] = []
     for (const one of all) {
       try {
-        const row = daysOf(one, limit)
+        const row = daysOf(one, limit, before?.rows ?? [])
         if (row) rows.push(row)
       } catch (error) {
         host.log.warn(`Retention of a scope is left alone: ${wordsOf(error)}`)
       }
     }
     const text = JSON.stringify(rows)
-    if (rows.length === 0 || applied.get(table) === text) return
+    if (before ? before.text === text : rows.length === 0) return
     try {
       await apply(table, rows)
-      applied.set(table, text)
+      applied.set(table, { rows, text })
     } catch (error) {
       // What it came to is unknown.
-      applied.delete(table)
+      applied.set(table, { rows: before?.rows ?? [], text: null })
       host.log.warn(`Retention of ${table} could not be applied: ${wordsOf(error)}`)
     }
   }

@@ -19,7 +19,9 @@ const time = (column: string) =>
 const READ = `SELECT token, license_id::text, ${time('installed_at')}, installed_by, ${time('expires_at')},
   ${time('last_validated_at')} FROM license WHERE tenant_id = $1`
 
-const WRITE = `INSERT INTO license VALUES ($1, $2, $3::uuid, $4::timestamptz, $5, $6::timestamptz, $7::timestamptz)
+const WRITE = `INSERT INTO license
+  (tenant_id, token, license_id, installed_at, installed_by, expires_at, last_validated_at) VALUES ($1, $2, $3::uuid, $4::timestamptz, $5,
+  $6::timestamptz, $7::timestamptz)
   ON CONFLICT (tenant_id) DO UPDATE SET token = excluded.token, license_id = excluded.license_id,
   installed_at = excluded.installed_at, installed_by = excluded.installed_by, expires_at = excluded.expires_at,
   last_validated_at = excluded.last_validated_at`

@@ -250,12 +250,48 @@ describe('retentionPolicy', () => {
       () => ({ odd: Number.NaN, prod: 7 }),
       (table) => isAway && table === 'broken',
     )
-    expect(told).toEqual([['logs', [{ scope: 'prod', days: 7 }]]])
+    const rows = [
+      { scope: 'odd', days: 30 },
+      { scope: 'prod', days: 7 },
+    ]
+    expect(told).toEqual([['logs', rows]])
     expect(warned).toContain('Retention of odd is left alone: max_log_days is NaN')
     expect(warned).toContain('Retention of broken could not be applied: ClickHouse is away')
     isAway = false
     await policy.applyNow()
-    expect(told.slice(1)).toEqual([['broken', [{ scope: 'prod', days: 7 }]]])
+    expect(told.slice(1)).toEqual([['broken', rows]])
+  })
+
+  test('a scope whose days are nonsense keeps what it had, since the statement replaces all', async () => {
+    let prod = 7
+    const { told, policy, warned } = await policyOf(() => ({ prod, test: prod === 7 ? 5 : 6 }))
+    for (const nonsense of [1.5, -1, Number.NaN]) {
+      prod = nonsense
+      await policy.applyNow()
+      expect(warned).toContain(`Retention of prod is left alone: max_log_days is ${nonsense}`)
+    }
+    expect(told.slice(2).map(([, rows]) => rows)).toEqual([
+      [
+        { scope: 'prod', days: 7 },
+        { scope: 'test', days: 6 },
+      ],
+      [
+        { scope: 'prod', days: 7 },
+        { scope: 'test', days: 6 },
+      ],
+    ])
+  })
+
+  test('a table whose last scope has gone hears of it, once', async () => {
+    const configured: Record<string, number> = { prod: 7 }
+    const { told, policy } = await policyOf(() => configured)
+    delete configured.prod
+    await policy.applyNow()
+    await policy.applyNow()
+    expect(told.slice(2)).toEqual([
+      ['broken', []],
+      ['logs', []],
+    ])
   })
 })
 
@@ -281,6 +317,6 @@ describe('clickhouseTtl', () => {
     )
     expect(() => clickhouseTtl(table, [{ scope: 'a\0', days: 1 }])).toThrow(TypeError)
     expect(() => clickhouseTtl(table, [{ scope: 'a', days: 1.5 }])).toThrow(TypeError)
-    expect(() => clickhouseTtl(table, [])).toThrow(TypeError)
+    expect(clickhouseTtl(table, [])).toBe('ALTER TABLE `telemetry`.`logs` REMOVE TTL')
   })
 })
