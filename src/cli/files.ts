@@ -1,6 +1,6 @@
 // Files that a command reads and writes. What holds a secret or a license is mode 0600, and whole or not there.
 import { randomBytes } from 'node:crypto'
-import { link, lstat, open, readFile, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { StartError } from '../platform/start-error.ts'
 import type { CommandIo } from './command.ts'
@@ -104,6 +104,20 @@ export async function beginPrivately(file: string): Promise<FileInTheMaking> {
   }
 }
 
+/** Whether two names, of which either need not be there yet, are one file, through links too. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([realOf(one), realOf(other)])
+  return a === b
+}
+
+async function realOf(file: string): Promise<string> {
+  const path = resolve(file)
+  const folder = () => realpath(dirname(path)).then((real) => join(real, basename(path)))
+  return realpath(path)
+    .catch(folder)
+    .catch(() => path)
+}
+
 /** Removes a plain file, if it is there. */
 export async function removeFile(file: string): Promise<void> {
   await rm(file, { force: true }).catch((error: unknown) => {
@@ -111,6 +125,13 @@ export async function removeFile(file: string): Promise<void> {
       `${file} cannot be removed (${codeOf(error)}).`,
       'Do not ship it: remove it by hand.',
     )
+  })
+}
+
+/** The same, where something else has failed already and decides the exit code. */
+export async function removeOrSay(file: string, io: CommandIo): Promise<void> {
+  await removeFile(file).catch((error: unknown) => {
+    io.say(error instanceof StartError ? `${error.message} ${error.fix}` : String(error))
   })
 }
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inProcess, PROGRAM, spawned } from '../support/leasehold-cli.ts'
@@ -174,6 +174,22 @@ describe('mint', () => {
       expect(existsSync(kept())).toBe(false)
     })
 
+    test('and 2 stays 2 where it cannot be removed', async () => {
+      const { code, err } = await inProcess(['mint', ...basics(), `--output=${folder}`, '--verify'])
+      expect([code, err]).toEqual([2, expect.stringContaining('cannot be removed')])
+    })
+
+    test.each(['priv.pem', 'pub.b64', 'link'])('and never a key: --output names %s', async (name) => {
+      await symlink(file('priv.pem'), file('link')).catch(() => {})
+      const before = await readFile(file(name), 'utf8')
+      const keys = [`--private-key=${file('priv.pem')}`, `--public-key=${file('pub.b64')}`, '--verify']
+      const call = ['mint', '--tenant=acme', ...keys, `--output=${folder}/./${name}`]
+      for (const expires of [['--expires=2099-12-31'], ['--expires=2001-01-01'], []]) {
+        expect((await inProcess([...call, ...expires])).code).toBe(2)
+        expect(await readFile(file(name), 'utf8')).toBe(before)
+      }
+    })
+
     test('nor a token on standard output', async () => {
       const given = [...basics(), `--public-key=${file('stranger.b64')}`, '--verify']
       expect(await inProcess(['mint', ...given])).toMatchObject({ code: 3, out: '' })
@@ -198,7 +214,7 @@ last,2099-12-31,,,3,\r
     { line: 3, error: 'expires must be a day as YYYY-MM-DD' },
     { line: 6, error: 'has 2 columns, the first line 6' },
     { line: 7, error: 'is not readable as CSV: a quote stands where none may, or is not closed' },
-    { line: 8, error: 'tenant acme stands in line 2 already' },
+    { line: 8, error: 'tenant acme: line 2 has a file of the same name already' },
     { line: 9, error: 'max_apps must be a whole number from 0 to 2147483647' },
   ]
   const all = () => ['mint', `--private-key=${file('priv.pem')}`, '--expires=2098-01-01', '--max-users=9']
@@ -271,10 +287,15 @@ last,2099-12-31,,,3,\r
     ]
     const { code, err } = await inProcess([...all(), ...given], 'tenant\nacme\n')
     expect([code, err]).toEqual([
-      1,
+      3,
       expect.stringContaining('line 2: VERIFY FAILED: License signature verification failed'),
     ])
     expect(await readdir(file('again'))).toEqual([])
+    await writeFile(file('again/late.license'), 'earlier')
+    const late = ['--tenants=-', `--output=${file('again')}`, '--verify', `--public-key=${spki}`]
+    const rows = 'tenant,expires\nacme,\nacme,\nlate,2099-13-01\n'
+    expect((await inProcess([...all(), ...late], rows)).code).toBe(1)
+    expect(await readdir(file('again'))).toEqual(['acme.license'])
   })
 
   test.skipIf(!existsSync('/usr/bin/script'))('draws a progress bar on a terminal', async () => {
@@ -315,6 +336,9 @@ describe('keys', () => {
     expect([code, err]).toEqual([1, expect.stringContaining('is there already')])
     expect(await readFile(file('vendor.pem'), 'utf8')).toBe(before)
     expect((await inProcess(['keys', 'generate'])).code).toBe(2)
+    const half = ['--output', file('half.pem'), '--public-output', file('vendor.pub')]
+    expect((await inProcess(['keys', 'generate', ...half])).code).toBe(1)
+    expect(existsSync(file('half.pem'))).toBe(false)
   })
 
   test('show tells one key in every form, whichever form it is given in, and never the private half', async () => {

@@ -1,6 +1,6 @@
 // `leasehold mint`: signs offline licenses with the vendor's own key. Needs no server and no database.
 import { type Command, type CommandIo, UsageError } from '../command.ts'
-import { removeFile } from '../files.ts'
+import { removeOrSay } from '../files.ts'
 import { outputOfWrongCall, readMintArguments } from '../mint/arguments.ts'
 import { mintMany } from '../mint/many.ts'
 import { mintOne } from '../mint/one.ts'
@@ -26,7 +26,8 @@ const usage = `Usage:
                   max_…; options hold for the rows that leave a cell empty. Rows that fail are listed, the rest written
   --json          tell what was minted as JSON
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verification failed. After 2 and 3 with --verify there is no output file.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verification failed, of one row too. After 2 and 3 with --verify there is
+no output file, of a list none for a row that failed.
 `
 
 async function mint(args: string[], io: CommandIo): Promise<void> {
@@ -35,8 +36,8 @@ async function mint(args: string[], io: CommandIo): Promise<void> {
     await (given.tenants === undefined ? mintOne : mintMany)(given, io)
   } catch (error) {
     // A license of an earlier call must not pass for the one that this call did not make.
-    const output = error instanceof UsageError ? outputOfWrongCall(args) : null
-    if (output !== null) await removeFile(output)
+    const output = error instanceof UsageError ? await outputOfWrongCall(args) : null
+    if (output !== null) await removeOrSay(output, io)
     throw error
   }
 }

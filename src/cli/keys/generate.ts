@@ -2,7 +2,7 @@
 import { encodeBase64 } from '../../license/base64.ts'
 import { generateKeyPair } from '../../mint/keys.ts'
 import { type CommandIo, readArguments, required, UsageError } from '../command.ts'
-import { writePrivately } from '../files.ts'
+import { removeOrSay, writePrivately } from '../files.ts'
 import { describeForms, formsOf } from './forms.ts'
 
 const text = { type: 'string' } as const
@@ -19,7 +19,14 @@ export async function generateKey(args: string[], io: CommandIo): Promise<void> 
   const pair = await generateKeyPair()
   const forms = await formsOf(pair.publicKey)
   await writePrivately(file, pem(pair.privateKey), { overwrite: false })
-  if (publicFile) await writePrivately(publicFile, `${forms.spki}\n`, { overwrite: false })
+  if (publicFile) {
+    await writePrivately(publicFile, `${forms.spki}\n`, { overwrite: false }).catch(
+      async (error: unknown) => {
+        await removeOrSay(file, io)
+        throw error
+      },
+    )
+  }
   if (values.json) return io.out(`${JSON.stringify({ output: file, ...forms })}\n`)
   io.out(describeForms(forms, io))
   io.say(

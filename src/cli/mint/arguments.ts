@@ -1,6 +1,6 @@
 // The options of `leasehold mint`, as they were typed. Opens no file.
 import { type CommandIo, readArguments, required, UsageError } from '../command.ts'
-import { contentOrInput } from '../files.ts'
+import { contentOrInput, isSameFile } from '../files.ts'
 import { readPrivateKey, readPublicKey } from '../key-input.ts'
 import { type Minter, openMinter } from './minter.ts'
 import { type GivenTerms, TermError, type TermName } from './terms.ts'
@@ -72,12 +72,39 @@ export function readMintArguments(args: string[]): MintArguments {
   return { privateKey, publicKey: values['public-key'], tenants, output, verify, json, terms }
 }
 
-/** The file that a wrong call would have written, where the call says so clearly. */
-export function outputOfWrongCall(args: string[]): string | null {
+/** The file that a wrong call would have written, where the call says so clearly; never one that it names as a key. */
+export async function outputOfWrongCall(args: string[]): Promise<string | null> {
   if (!args.includes('--verify') || args.some((arg) => /^--tenants(=|$)/.test(arg))) return null
-  const at = args.findLastIndex((arg) => /^--output(=|$)/.test(arg))
-  const found = at < 0 ? undefined : args[at]?.startsWith('--output=') ? args[at].slice(9) : args[at + 1]
-  return found === undefined || found === '' || found.startsWith('--') ? null : found
+  const found = valuesOf(args, 'output').at(-1)
+  if (found === undefined || found === '' || found.startsWith('--')) return null
+  const keys = [...valuesOf(args, 'private-key'), ...valuesOf(args, 'public-key')]
+  return (await isOneOf(found, keys)) ? null : found
+}
+
+/** What each mention of an option names, in a call that need not be right. */
+function valuesOf(args: readonly string[], option: string): string[] {
+  return args.flatMap((arg, at) => {
+    if (arg.startsWith(`--${option}=`)) return [arg.slice(option.length + 3)]
+    return arg === `--${option}` ? (args[at + 1] ?? []) : []
+  })
+}
+
+async function isOneOf(file: string, others: readonly (string | undefined)[]): Promise<boolean> {
+  const same = others.map(async (other) => other !== undefined && isSameFile(file, other))
+  return (await Promise.all(same)).includes(true)
+}
+
+export function isReadByCall(
+  file: string,
+  { privateKey, publicKey, tenants }: MintArguments,
+): Promise<boolean> {
+  return isOneOf(file, [privateKey, publicKey, tenants])
+}
+
+/** A license must not take the place of a key, nor of the list. @throws UsageError */
+export async function checkOutput(file: string, given: MintArguments): Promise<void> {
+  if (await isReadByCall(file, given))
+    throw new UsageError(`${file} is one of the files that the call reads; the output must be another.`)
 }
 
 /** Opens the keys; the public one only counts with `--verify`. @throws StartError */

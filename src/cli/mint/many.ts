@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { StartError } from '../../platform/start-error.ts'
 import { fromUnixSeconds, rfc3339, unixSeconds } from '../../platform/time.ts'
-import { type CommandIo, IncompleteError } from '../command.ts'
-import { codeOf, removeFile, writePrivately } from '../files.ts'
+import { type CommandIo, IncompleteError, NotVerifiedError, UsageError } from '../command.ts'
+import { codeOf, removeOrSay, writePrivately } from '../files.ts'
 import { printable } from '../table.ts'
-import { listOf, type MintArguments, minterOf } from './arguments.ts'
+import { checkOutput, isReadByCall, listOf, type MintArguments, minterOf } from './arguments.ts'
 import type { Minter } from './minter.ts'
 import { type BadRow, readTenants, type TenantRow } from './tenants.ts'
 import { envelopeOf, TermError } from './terms.ts'
@@ -29,12 +29,15 @@ export async function mintMany(given: MintArguments, io: CommandIo): Promise<voi
   const now = unixSeconds(new Date())
   const written: Written[] = []
   const taken = new Map<string, number>()
+  let isUnverified = false
   const bar = progressBar(io, rows.length)
   for (const row of rows) {
     try {
-      written.push(await mintRow(row, { folder, minter, now, taken }))
+      written.push(await mintRow(row, { given, folder, minter, now, taken }))
     } catch (error) {
       bad.push({ line: row.line, error: whyOf(error) })
+      isUnverified ||= error instanceof NotVerifiedError
+      if (given.verify) await removeEarlier(row, { given, folder, taken }, io)
     }
     bar?.increment()
   }
@@ -42,10 +45,11 @@ export async function mintMany(given: MintArguments, io: CommandIo): Promise<voi
   bad.sort((a, b) => a.line - b.line)
   if (given.json) io.out(`${JSON.stringify({ written, failed: bad })}\n`)
   else for (const { tenant, file } of written) io.out(`${printable(tenant)}  ${file}\n`)
-  report(written, bad, folder, io)
+  report(written, bad, { folder, isUnverified }, io)
 }
 
 interface Batch {
+  given: MintArguments
   folder: string
   minter: Minter
   now: number
@@ -53,30 +57,48 @@ interface Batch {
   taken: Map<string, number>
 }
 
-async function mintRow({ line, terms }: TenantRow, { folder, minter, now, taken }: Batch): Promise<Written> {
+async function mintRow(
+  { line, terms }: TenantRow,
+  { given, folder, minter, now, taken }: Batch,
+): Promise<Written> {
   const payload = envelopeOf(terms, now)
   const name = fileName(payload.tenantId)
   const before = taken.get(name.toLowerCase())
   if (before !== undefined)
-    throw new TermError('tenant', `${payload.tenantId} stands in line ${before} already`)
-  taken.set(name.toLowerCase(), line)
+    throw new TermError('tenant', `${payload.tenantId}: line ${before} has a file of the same name already`)
   const file = join(folder, name)
+  await checkOutput(file, given)
   const token = await minter.mint(payload)
   const fault = await minter.fault(token, payload)
-  if (fault !== null) {
-    await removeFile(file)
-    throw new StartError(`VERIFY FAILED: ${fault}`, '')
-  }
+  if (fault !== null) throw new NotVerifiedError(`VERIFY FAILED: ${fault}`)
   await writePrivately(file, token, { overwrite: true })
+  taken.set(name.toLowerCase(), line)
   const { tenantId, licenseId, exp } = payload
   return { line, tenant: tenantId, license_id: licenseId, expires_at: rfc3339(fromUnixSeconds(exp)), file }
 }
 
+/** A license of an earlier call must not pass for the one that this row did not get. */
+async function removeEarlier(
+  { terms: { tenant = '' } }: TenantRow,
+  { given, folder, taken }: Pick<Batch, 'given' | 'folder' | 'taken'>,
+  io: CommandIo,
+): Promise<void> {
+  const name = safeName(tenant.trim())
+  if (tenant.trim() === '' || name.length > 200 || taken.has(`${name}.license`.toLowerCase())) return
+  const file = join(folder, `${name}.license`)
+  if (await isReadByCall(file, given)) return
+  await removeOrSay(file, io)
+}
+
 /** A tenant may be called anything, `../x` too: what is no plain name is written as its bytes in hex. */
-function fileName(tenant: string): string {
-  const safe = tenant.replace(/[^A-Za-z0-9._-]|^\./gu, (character) =>
+function safeName(tenant: string): string {
+  return tenant.replace(/[^A-Za-z0-9._-]|^\./gu, (character) =>
     Buffer.from(character).toString('hex').replace(/../g, '%$&').toUpperCase(),
   )
+}
+
+function fileName(tenant: string): string {
+  const safe = safeName(tenant)
   if (safe.length <= 200) return `${safe}.license`
   throw new TermError('tenant', 'is too long for the name of a file')
 }
@@ -100,11 +122,17 @@ function progressBar({ progress }: CommandIo, total: number): SingleBar | null {
 
 function whyOf(error: unknown): string {
   if (error instanceof TermError) return `${error.term} ${error.message}`
+  if (error instanceof NotVerifiedError || error instanceof UsageError) return error.message
   if (error instanceof StartError || error instanceof TypeError) return error.message
   throw error
 }
 
-function report(written: readonly Written[], bad: readonly BadRow[], folder: string, io: CommandIo): void {
+function report(
+  written: readonly Written[],
+  bad: readonly BadRow[],
+  { folder, isUnverified }: { folder: string; isUnverified: boolean },
+  io: CommandIo,
+): void {
   const total = written.length + bad.length
   const done = `Minted ${written.length} of ${total} licenses into ${folder}.`
   if (bad.length === 0) {
@@ -112,5 +140,6 @@ function report(written: readonly Written[], bad: readonly BadRow[], folder: str
     return
   }
   const lines = bad.map(({ line, error }) => `  line ${line}: ${printable(error)}`)
-  throw new IncompleteError([done, `${bad.length} failed:`, ...lines].join('\n'))
+  const told = [done, `${bad.length} failed:`, ...lines].join('\n')
+  throw isUnverified ? new NotVerifiedError(told) : new IncompleteError(told)
 }

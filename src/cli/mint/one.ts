@@ -2,18 +2,19 @@
 import type { EnvelopePayload } from '../../contract/claims.ts'
 import { fromUnixSeconds, rfc3339, unixSeconds } from '../../platform/time.ts'
 import { type CommandIo, NotVerifiedError } from '../command.ts'
-import { removeFile, writePrivately } from '../files.ts'
-import { asUsage, type MintArguments, minterOf } from './arguments.ts'
+import { removeOrSay, writePrivately } from '../files.ts'
+import { asUsage, checkOutput, type MintArguments, minterOf } from './arguments.ts'
 import type { Minter } from './minter.ts'
 import { envelopeOf, type GivenTerms } from './terms.ts'
 
 export async function mintOne(given: MintArguments, io: CommandIo): Promise<void> {
+  if (given.output !== undefined) await checkOutput(given.output, given)
   const payload = payloadOf(given.terms)
   const minter = await minterOf(given)
   const token = await minter.mint(payload)
   const fault = await minter.fault(token, payload)
   if (fault !== null) {
-    if (given.output !== undefined) await removeFile(given.output)
+    if (given.output !== undefined) await removeOrSay(given.output, io)
     throw new NotVerifiedError(`VERIFY FAILED: ${fault}`)
   }
   // As the reference has it: the token alone, no line end.
