@@ -72,7 +72,11 @@ export function readEnvelope(
   payload: JsonObject,
   { tenantId, now }: Pick<EnvelopeExpectation, 'tenantId' | 'now'>,
 ): Read<EnvelopePayload> | EnvelopeRefused {
-  const { licenseId, tenantId: tenant, exp, gracePeriodDays = 0, iat = now, limits = {} } = payload
+  const { licenseId, tenantId: tenant, exp } = payload
+  // Other writers say null where they mean nothing.
+  const gracePeriodDays = payload.gracePeriodDays ?? 0
+  const iat = payload.iat ?? now
+  const limits = payload.limits ?? {}
   const missing = (member: string) => no('missing_member', TEXTS.required(member))
   const bad = (member: string) => no('bad_member', TEXTS.member(member))
   if (isBlank(licenseId)) return missing('licenseId')
@@ -100,19 +104,19 @@ export function readEnvelope(
     tenantId: tenant,
   }
   const { label, tier, features, instanceId } = payload
-  if (label !== undefined && label !== null) {
+  if (label !== undefined && label !== null && label !== '') {
     if (!longText(label)) return bad('label')
     claims.label = label
   }
-  if (tier !== undefined) {
+  if (tier !== undefined && tier !== null) {
     if (!text(tier)) return bad('tier')
     claims.tier = tier
   }
-  if (features !== undefined) {
+  if (features !== undefined && features !== null) {
     if (!texts(features)) return bad('features')
     claims.features = [...features]
   }
-  if (instanceId !== undefined) {
+  if (instanceId !== undefined && instanceId !== null) {
     if (!text(instanceId)) return bad('instanceId')
     claims.instanceId = instanceId
   }

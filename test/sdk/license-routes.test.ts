@@ -127,6 +127,20 @@ describe.each([
     expect([status, body.limit, body.current]).toEqual([403, 'max_apps', 4])
   })
 
+  test('a body that a middleware has read already is read again', async () => {
+    const { service } = await opened()
+    const app = new Hono()
+    app.use(async (c, next) => {
+      await c.req.json()
+      await next()
+    })
+    app.use(inHono.licenseRoutes(service, { admin: () => 'alice' }))
+    const post = (token: string) =>
+      app.request(PATH, { method: 'POST', body: JSON.stringify({ token }), headers: JSON_TYPE })
+    expect(await (await post('x')).json()).toEqual({ error: 'license public key not configured' })
+    expect((await post('x'.repeat(70_000))).status).toBe(413)
+  })
+
   test('without an admin check there are no routes', async () => {
     const { service } = await opened()
     expect(() => inHono.licenseRoutes(service, {} as never)).toThrow(TypeError)

@@ -42,10 +42,19 @@ export async function checkToken(found: Recognised, trust: TokenArguments, now: 
   const signed = await checkSignature(found, trust, now)
   if (signed.verdict !== 'verified') return signed
   const { notCompared } = signed
+  // Named otherwise, and compared where its signature was checked.
+  const isCompared = (what: string) => found.kind === 'relay lease' && what === 'issuer'
+  for (const what of ['issuer', 'product', 'tenant'] as const) {
+    if (trust.expected[what] !== undefined && !MEMBERS[found.kind][what] && !isCompared(what))
+      return { verdict: 'refused', reason: `it names no ${what}` }
+  }
   for (const [what, member] of Object.entries(MEMBERS[found.kind])) {
     const named = found.payload[member]
     const wanted = trust.expected[what as keyof Expected]
-    if (named === undefined) continue
+    if (named === undefined) {
+      if (wanted === undefined || what === 'instance') continue
+      return { verdict: 'refused', reason: `it names no ${what}` }
+    }
     if (wanted === undefined) notCompared.push(what)
     else if (named !== wanted) {
       return { verdict: 'refused', reason: `it names ${what} ${JSON.stringify(named)}, not ${wanted}` }

@@ -20,7 +20,7 @@ export function answerCap(context: CapContext, error: unknown): Response | null 
 
 /** As much of Hono's `Context` as the routes take. */
 interface RouteContext {
-  req: { raw: Request; method: string; path: string }
+  req: { raw: Request; method: string; path: string; text(): Promise<string> }
 }
 
 /**
@@ -39,12 +39,18 @@ export function licenseRoutes<C extends RouteContext>(
       path,
       contentType: raw.headers.get('content-type'),
       admin: () => admin(context),
-      body: () => textOf(raw.body),
+      // What a middleware has read is Hono's to give again, and in memory already.
+      body: () => (raw.bodyUsed || raw.body?.locked ? bounded(context.req.text()) : textOf(raw.body)),
     })
     if (answer) return Response.json(answer.body, { status: answer.status, headers: answer.headers })
     await next()
     return undefined
   }
+}
+
+async function bounded(reading: Promise<string>): Promise<string | null> {
+  const text = await reading
+  return new TextEncoder().encode(text).length > MAX_BODY ? null : text
 }
 
 /** Null where there is more of it than `MAX_BODY` bytes. */

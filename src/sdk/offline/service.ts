@@ -7,6 +7,7 @@ import { enforcedOf } from '../enforce/inside.ts'
 import type { EnforcedLicense } from '../enforce/limits.ts'
 import { standingOf } from '../enforce/standing.ts'
 import { mayReplace } from '../grants/choose.ts'
+import type { Grant } from '../grants/grant.ts'
 import { within, wordsOf } from '../guard.ts'
 import type { Installed } from '../state/events.ts'
 import { chosenGrant } from '../state/view.ts'
@@ -65,13 +66,15 @@ export async function openLicenseService<F extends string, L extends string, D>(
   if (!given) throw new TypeError('store is required: a LicenseStore, or a folder')
   const store = typeof given === 'string' ? fileStore(given, host) : given
   let installed: { genuine: Genuine | null; row: InstalledLicense } | null = null
+  /** In force, and not in the store: its token, until a later write succeeds. */
+  let unsaved: string | null = null
   let lastRefusal: string | null = null
   let staleReason: string | null = null
   let queue: Promise<unknown> = Promise.resolve()
 
   const state = () => driver.state()
   const time = () => new Date(now(state().time)).toISOString()
-  const shelf = openShelf(store, tenantId, host.log, time)
+  const shelf = openShelf(store, tenantId, host, time)
   const isInForce = () => chosenGrant(state()) !== null
 
   /** One at a time: the newest install is the last one that was asked for. */
@@ -141,6 +144,7 @@ export async function openLicenseService<F extends string, L extends string, D>(
     const { genuine } = judged
     const row = shelf.rowOf(genuine, by)
     if (!(await shelf.keep(row))) return { ok: false, status: 503, error: 'the license could not be stored' }
+    unsaved = null
     await auditInstall(row, 'api', installed?.row ?? null)
     lastRefusal = null
     load(genuine, row, 'api')
@@ -150,11 +154,17 @@ export async function openLicenseService<F extends string, L extends string, D>(
   /** No grant replaces one of its license that was issued later (T3). */
   async function judgeNew(text: string): Promise<Judged> {
     const judged = await judge(inside, text, tenantId)
+    const current = laterInForce(judged)
+    if (judged.verdict !== 'good' || !current) return judged
+    return { verdict: 'bad', reason: 'older', message: ENVELOPE_REFUSALS.older(current.issuedAt) }
+  }
+
+  /** The grant of the same license that is in force and was issued later; null where it may be replaced. */
+  function laterInForce(judged: Judged): Grant | null {
     const current = state().slots.envelope
     if (judged.verdict !== 'good' || !current || judged.genuine.grant.licenseId !== current.licenseId)
-      return judged
-    if (mayReplace(current, judged.genuine.grant, nowSeconds(state().time))) return judged
-    return { verdict: 'bad', reason: 'older', message: ENVELOPE_REFUSALS.older(current.issuedAt) }
+      return null
+    return mayReplace(current, judged.genuine.grant, nowSeconds(state().time)) ? null : current
   }
 
   async function boot(): Promise<void> {
@@ -176,7 +186,7 @@ export async function openLicenseService<F extends string, L extends string, D>(
       return
     }
     const fresh = shelf.rowOf(genuine, SYSTEM)
-    await shelf.keep(fresh)
+    if (!(await shelf.keep(fresh))) unsaved = fresh.token
     await auditInstall(fresh, source, row)
     load(genuine, fresh, source)
   }
@@ -191,13 +201,16 @@ export async function openLicenseService<F extends string, L extends string, D>(
   }
 
   async function revalidate(): Promise<void> {
-    const row = (await shelf.read()) ?? installed?.row
+    const row = await rowToJudge()
     if (!row) return
     const judged = await judge(inside, row.token, tenantId)
     if (judged.verdict === 'good') {
+      // An older one of the same license, brought back into the store by a backup or by hand.
+      if (laterInForce(judged)) return
       load(judged.genuine, await shelf.touch(row), 'db')
       return
     }
+    unsaved = null
     const { reason, message } = judged
     host.log.warn(`The installed license is not good any more: ${message}`)
     await audit({
@@ -214,12 +227,24 @@ export async function openLicenseService<F extends string, L extends string, D>(
     })
   }
 
+  /** What is stored, or, where the store does not have what is in force, that: and it gets it now. */
+  async function rowToJudge(): Promise<InstalledLicense | null> {
+    const stored = await shelf.read()
+    const own = installed?.row ?? null
+    if (!own || own.token !== unsaved) return stored ?? own
+    // Installed by another process since: that one counts.
+    const isLater = stored !== null && Date.parse(stored.installedAt) > Date.parse(own.installedAt)
+    if (isLater || (await shelf.keep(own))) unsaved = null
+    return isLater ? stored : own
+  }
+
   /** Another process may have installed one. */
   async function look(): Promise<void> {
-    const row = await store.read(tenantId).catch(() => null)
+    if (unsaved !== null) return void (await rowToJudge())
+    const row = await shelf.read()
     if (!row || row.token === installed?.row.token) return
     const judged = await judge(inside, row.token, tenantId)
-    if (judged.verdict === 'good') load(judged.genuine, row, 'db')
+    if (judged.verdict === 'good' && !laterInForce(judged)) load(judged.genuine, row, 'db')
   }
 
   await within(

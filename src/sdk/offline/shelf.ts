@@ -1,11 +1,11 @@
 // The store as the service uses it: what goes wrong there is logged, and the product goes on from memory.
-import { wordsOf } from '../guard.ts'
-import type { HostLog } from '../host/port.ts'
+import { within, wordsOf } from '../guard.ts'
+import type { Host } from '../host/port.ts'
 import type { InstalledLicense, LicenseStore } from './store.ts'
 import type { Genuine } from './verify.ts'
 
 export interface Shelf {
-  /** Null where there is none, or none to be had. */
+  /** Null where there is none, or none to be had. Waits for 10 s at most, as all of these. */
   read(): Promise<InstalledLicense | null>
   /** Whether it is kept now. */
   keep(row: InstalledLicense): Promise<boolean>
@@ -14,28 +14,42 @@ export interface Shelf {
   rowOf(genuine: Genuine, by: string): InstalledLicense
 }
 
+/** How long anything waits for the store, milliseconds. */
+const STORE_WITHIN = 10_000
+
 /** `time`: now, in RFC 3339. */
-export function openShelf(store: LicenseStore, tenantId: string, log: HostLog, time: () => string): Shelf {
+export function openShelf(
+  store: LicenseStore,
+  tenantId: string,
+  { log, timers }: Pick<Host, 'log' | 'timers'>,
+  time: () => string,
+): Shelf {
+  /** A store that hangs has failed, whatever becomes of it later. */
   async function isDone(what: string, work: Promise<void>): Promise<boolean> {
-    try {
-      await work
-      return true
-    } catch (error) {
-      log.warn(`The license could not be ${what}: ${wordsOf(error)}`)
-      return false
-    }
+    let fault: string | null = `no answer within ${STORE_WITHIN / 1000} s`
+    const told = work.then(
+      () => {
+        fault = null
+      },
+      (error: unknown) => {
+        fault = wordsOf(error)
+      },
+    )
+    await within(told, STORE_WITHIN, timers)
+    if (fault !== null) log.warn(`The license could not be ${what}: ${fault}`)
+    return fault === null
   }
 
   return {
     async read() {
       let row: InstalledLicense | null = null
-      await isDone(
+      const isRead = await isDone(
         'read from its store',
         (async () => {
           row = await store.read(tenantId)
         })(),
       )
-      return row
+      return isRead ? row : null
     },
     keep: (row) => isDone('stored', (async () => store.write(row))()),
     async touch(row) {

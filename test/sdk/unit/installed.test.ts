@@ -131,6 +131,61 @@ describe('the sources at the start', () => {
     expect(license.state).toBe('ACTIVE')
   })
 
+  test('one that the store did not take stays in force, and is stored once it can be', async () => {
+    const world = makeWorld()
+    const kept = memoryStore()
+    await open(world, { store: kept, token: envelope(world, { limits: { max_agents: 7 } }) })
+    let isAway = true
+    const store: LicenseStore = {
+      ...kept,
+      write: async (row) => {
+        if (isAway) throw new Error('the database is away')
+        await kept.write(row)
+      },
+    }
+    const token = envelope(world, { limits: { max_agents: 9 } })
+    const { license } = await open(world, { store, token })
+    await world.time.advance(3 * MINUTE)
+    expect(license.limit('max_agents')).toBe(9)
+    expect((await kept.read('acme'))?.token).not.toBe(token)
+    isAway = false
+    await world.time.advance(MINUTE)
+    expect((await kept.read('acme'))?.token).toBe(token)
+    expect(license.limit('max_agents')).toBe(9)
+  })
+
+  test('an older one that the store has got back replaces nothing (T3)', async () => {
+    const world = makeWorld()
+    const store = memoryStore()
+    const licenseId = randomUUID()
+    const { service, license } = await open(world, { store, token: envelope(world, { licenseId }) })
+    const before = await store.read('acme')
+    await world.time.advance(2 * MINUTE)
+    await service.install(envelope(world, { licenseId, limits: { max_agents: 80 } }), 'alice')
+    if (before) await store.write(before)
+    await world.time.advance(2 * MINUTE)
+    await service.revalidate()
+    expect(license.limit('max_agents')).toBe(80)
+  })
+
+  test('a store that hangs holds nothing up for longer than 10 s, and has kept nothing', async () => {
+    const world = makeWorld()
+    let hangs = false
+    const never = new Promise<never>(() => {})
+    const kept = memoryStore()
+    const store: LicenseStore = {
+      read: (tenant) => (hangs ? never : kept.read(tenant)),
+      write: (row) => (hangs ? never : kept.write(row)),
+      touch: (tenant, at) => (hangs ? never : kept.touch(tenant, at)),
+    }
+    const { service, license } = await open(world, { store, token: envelope(world) })
+    hangs = true
+    const pending = service.install(envelope(world, { limits: { max_agents: 9 } }), 'alice')
+    await world.time.advance(11_000)
+    expect(await pending).toEqual({ ok: false, status: 503, error: 'the license could not be stored' })
+    expect(license.limit('max_agents')).toBe(50)
+  })
+
   test('a folder is a store: a private file that the next start reads', async () => {
     const world = makeWorld()
     const first = await open(world, { store: '/data' })

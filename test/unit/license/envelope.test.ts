@@ -48,6 +48,16 @@ describe('an envelope', () => {
     expect(await verifyEnvelope(envelope({ ...rest, extra: 1 }), expected)).toMatchObject({
       claims: { ...rest, gracePeriodDays: 0, iat: NOW, limits: {} },
     })
+    const none = {
+      gracePeriodDays: null,
+      iat: null,
+      limits: null,
+      tier: null,
+      features: null,
+      instanceId: null,
+    }
+    const read = await verifyEnvelope(envelope({ ...rest, ...none, label: '' }), expected)
+    expect(read.ok && read.claims).toEqual({ ...rest, gracePeriodDays: 0, iat: NOW, limits: {} })
   })
 
   test.each([
