@@ -54,14 +54,10 @@ export function afterGrant(
   return without(rejections, grant.licenseId)
 }
 
-/** What both know, and of the same license the later word. */
-export function laterOf(one: Rejections, other: Rejections): Rejections {
-  const merged: Record<string, Rejection> = { ...one }
-  for (const [id, rejection] of Object.entries(other)) {
-    const known = Object.hasOwn(merged, id) ? merged[id] : undefined
-    if (known === undefined || rejection.iat >= known.iat) merged[id] = rejection
-  }
-  return newest(merged)
+/** What is known from several sides, and of the same license the later word. */
+export function laterOf(known: readonly [string, Rejection][]): Rejections {
+  const sorted = known.toSorted(([, one], [, other]) => one.iat - other.iat)
+  return newest(Object.fromEntries(sorted))
 }
 
 /** The one that was said last. */
@@ -84,7 +80,6 @@ function without(rejections: Rejections, licenseId: string): Rejections {
 }
 
 function newest(rejections: Record<string, Rejection>): Rejections {
-  const entries = Object.entries(rejections)
-  if (entries.length <= MOST) return rejections
-  return Object.fromEntries(entries.sort(([, a], [, b]) => b.iat - a.iat).slice(0, MOST))
+  const sorted = Object.entries(rejections).sort(([, one], [, other]) => other.iat - one.iat)
+  return Object.fromEntries(sorted.slice(0, MOST))
 }

@@ -9,11 +9,17 @@ import { chosenGrant } from './view.ts'
 
 export function applyDirective(turn: Turn, directive: DirectiveClaims): void {
   const before = turn.state
-  const { action, seq, reason, iat, status } = directive
+  const { action, seq, reason, iat, status, license_id: id } = directive
+  const { heard, rejections } = before
   turn.why = `the server said: ${wordsOf(directive)}`
   updateKept(turn, {
     time: setFloor(before.time, iat),
-    rejections: afterDirective(before.rejections, directive),
+    rejections: afterDirective(rejections, directive),
+    // The word is later than a rejection that it has lifted, even where it has set the clock back behind it.
+    heard:
+      status === 'unlicensed'
+        ? heard
+        : new Map(heard).set(id, Math.max(iat, heard.get(id) ?? 0, rejections[id ?? '']?.iat ?? 0)),
     action: { action, seq, reason, iat },
     lastFailure: null,
   })
@@ -28,7 +34,7 @@ export function applyDirective(turn: Turn, directive: DirectiveClaims): void {
     dueWithin(turn, 'heartbeat', MINUTE * chance(turn))
     if (action === 'none') dueWithin(turn, 'grant', 0)
   }
-  tellRejection(turn, before.rejections, directive)
+  tellRejection(turn, rejections, directive)
   const chosen = chosenGrant(turn.state)
   // A grant from a time that the server has taken back is replaced as soon as it can be.
   if (chosen && isAhead(chosen, nowSeconds(turn.state.time))) dueWithin(turn, 'grant', 0)

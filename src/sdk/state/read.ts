@@ -37,7 +37,7 @@ export function adoptStored(turn: Turn, stored: StoredState): void {
   else {
     const since = stored.action?.iat ?? Number.NEGATIVE_INFINITY
     const own = Object.entries(state.rejections).filter(([, { iat }]) => iat >= since)
-    adoptWhole(turn, stored, laterOf(Object.fromEntries(own), stored.rejections))
+    adoptWhole(turn, stored, laterOf([...own, ...Object.entries(stored.rejections)]))
   }
   adoptKeyUse(turn, stored)
   // What was installed since the file was written still holds, and what was installed before it is no news.
@@ -71,11 +71,15 @@ function adoptWhole(turn: Turn, stored: StoredState, rejections: SdkState['rejec
   })
 }
 
-/** The stored state is behind: it fills what is missing here, adds its rejections, and is written anew. */
+/**
+ * The stored state is behind: it fills what is missing here, adds the rejections of which the server has not spoken since,
+ * and is written anew.
+ */
 function keepOwn(turn: Turn, stored: StoredState): void {
-  const { rejections, chain, identity, credential } = turn.state
+  const { rejections, heard, chain, identity, credential } = turn.state
+  const news = Object.entries(stored.rejections).filter(([id, { iat }]) => iat > (heard.get(id) ?? -1))
   updateKept(turn, {
-    rejections: laterOf(rejections, stored.rejections),
+    rejections: laterOf([...Object.entries(rejections), ...news]),
     chain:
       chain.refreshToken === null
         ? { refreshToken: stored.refresh_token, refreshId: chain.refreshId ?? stored.refresh_id }

@@ -86,6 +86,8 @@ export interface SdkState {
   /** Why the last license that was to be installed was refused, while nothing else is in force. */
   installFault: InstallFault | null
   rejections: Rejections
+  /** By license id, the second up to which a rejection is no news: the server has spoken of the license since. */
+  heard: ReadonlyMap<string | null, number>
   revokedKeys: ReadonlyMap<string, number>
   action: InstanceAction | null
   /** The offline answer that is installed, and the nonce of the one that has last been applied. */
@@ -153,6 +155,7 @@ export function initialState(config: Config, at: Instant, seed: number): SdkStat
     invalid: [],
     installFault: null,
     rejections: {},
+    heard: new Map(),
     revokedKeys: new Map(),
     action: null,
     installed: null,

@@ -81,6 +81,25 @@ describe('a verified word and a disk that fails', () => {
     })
   })
 
+  test('a rejection that the server has lifted does not come back with an older file', async () => {
+    const world = makeWorld()
+    const token = world.server.jwt({ exp: world.server.iat() + 90 * 86_400 })
+    const { license } = await start(world, { token, instanceId: 'one' })
+    world.server.directive = { status: 'revoked' }
+    await license.refreshNow()
+    const backup = world.folder.files.get('state.json') ?? ''
+    expect(JSON.parse(backup).rejections).toHaveProperty('lic_1')
+    await world.time.advance(HOUR)
+    world.server.directive = { status: 'active' }
+    await license.refreshNow()
+    expect(license.state).toBe('ACTIVE')
+    world.server.down = true
+    world.folder.files.set('state.json', backup)
+    await license.refreshNow()
+    expect(license.state).toBe('ACTIVE')
+    expect(kept(world).rejections).toEqual({})
+  })
+
   test('a state that could not be read is not written over, nor is the instance id', async () => {
     const world = makeWorld()
     const first = await start(world, { apiKey: 'sk-1' })
