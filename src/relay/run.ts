@@ -21,7 +21,11 @@ import { openRelay } from './open.ts'
 import { cleanUp } from './sync/clean-up.ts'
 import { startSync } from './sync/engine.ts'
 import { knownLicenses } from './sync/licenses.ts'
+import { paced } from './sync/paced.ts'
 import { syncPass } from './sync/pass.ts'
+
+/** However fast hints come, the vendor is asked no more often than this. */
+const HINT_STEP_MS = 500
 
 export interface RunningRelay {
   port: number
@@ -39,7 +43,11 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
   const relay = await openRelay({
     settings,
     log,
-    onUpstream: (away) => void (away || stopping || sync.now()),
+    onUpstream(away) {
+      if (stopping) return
+      live.check()
+      if (!away) void sync.now()
+    },
     onSeat: () => void (front.upstream.isAway() === true || sync.now()),
   })
   const { front, enrolment, leases, allotments } = relay
@@ -52,6 +60,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     chance: Math.random,
     now: front.now,
   })
+  const hinted = paced(HINT_STEP_MS, () => void sync.now())
   const sockets = instanceSockets(front)
   const live = keepUpstreamSocket({
     url: enrolment.upstream,
@@ -61,11 +70,11 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     onEvent(event) {
       sockets.tell(event)
       if (event.type === 'keys.changed') void front.keys.refetch().catch(() => false)
-      if (event.type !== 'action.changed') void sync.now()
+      if (event.type !== 'action.changed') hinted()
     },
-    onResync() {
-      sockets.resync()
-      void sync.now()
+    onResync(event) {
+      sockets.resync(event)
+      hinted()
     },
   })
   const standing = () =>

@@ -30,8 +30,8 @@ export interface InstanceSockets {
   /** Takes an `upgrade` of the HTTP server. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   tell(event: SyncEvent): void
-  /** What was missed cannot be told. */
-  resync(): void
+  /** What was missed cannot be told. `event`: where the vendor's numbers stand now, which may be lower than before. */
+  resync(event: number): void
   count(): number
   close(): void
 }
@@ -135,7 +135,8 @@ export function instanceSockets(memory: Pick<Memory, 'grants' | 'keys' | 'hash'>
       newest = Math.max(newest, event.event)
       for (const [socket, listener] of listeners) if (concerns(event, listener)) send(socket, event)
     },
-    resync() {
+    resync(event) {
+      newest = event
       for (const socket of listeners.keys()) send(socket, { type: 'resync_required', event: newest })
     },
     count: () => listeners.size,

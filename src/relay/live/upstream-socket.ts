@@ -16,6 +16,8 @@ const LONGEST_PAUSE = 2500
 /** After the vendor did not accept the relay key: that is not an outage. */
 const REFUSED_PAUSE = 60_000
 const HANDSHAKE_MS = 3000
+/** A way that forgot the connection tells nobody: the vendor has this long to answer a ping. */
+const PONG_MS = 1500
 const SILENCE_MS = SYNC_PING_SECONDS * 2500
 
 export interface UpstreamSocketPort {
@@ -26,11 +28,13 @@ export interface UpstreamSocketPort {
   chance(): number
   onEvent(event: SyncEvent): void
   /** The channel is open, or what was missed cannot be told: everything is to be asked anew. */
-  onResync(): void
+  onResync(event: number): void
 }
 
 export interface UpstreamSocket {
   isOpen(): boolean
+  /** The vendor came or went, as other requests tell: makes sure that an open socket still leads to it. */
+  check(): void
   stop(): void
 }
 
@@ -41,8 +45,11 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
   let stopped = false
   let failures = 0
   let lastEvent: number | undefined
+  let begunAt = 0
+  let probe: NodeJS.Timeout | undefined
 
   const connect = (): void => {
+    begunAt = performance.now()
     const current = new WebSocket(`${port.url.replace(/^http/, 'ws')}${SYNC_PATH}`, {
       headers: { Authorization: `Bearer ${port.relayKey}` },
       handshakeTimeout: HANDSHAKE_MS,
@@ -55,6 +62,8 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
     let refused = false
     const heard = () => {
       clearTimeout(silence)
+      clearTimeout(probe)
+      probe = undefined
       silence = setTimeout(() => current.terminate(), SILENCE_MS)
       silence.unref()
     }
@@ -75,6 +84,8 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
     current.on('error', () => {})
     current.on('close', (code) => {
       clearTimeout(silence)
+      clearTimeout(probe)
+      probe = undefined
       open = false
       if (stopped) return
       const unwanted = code === SYNC_CLOSE.unauthorized || code === SYNC_CLOSE.ended
@@ -93,13 +104,13 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
         if (!open) port.log.info({}, 'the live channel is open')
         open = true
         failures = 0
-        port.onResync()
+        port.onResync(message.event)
         return
       case 'ping':
         say({ type: 'pong' })
         return
       case 'resync_required':
-        port.onResync()
+        port.onResync(message.event)
         return
       case 'pong':
         return
@@ -108,11 +119,14 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
     }
   }
 
-  /** Full jitter over a bound that doubles (as in the reference, capped much lower). */
+  /**
+   * Full jitter over a bound that doubles (as in the reference, capped much lower), counted from the attempt's begin: one
+   * that ran into its timeout has waited already.
+   */
   function pause(): number {
     const bound = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures, 10))
     failures += 1
-    return Math.max(50, port.chance() * bound)
+    return Math.max(50, port.chance() * bound - (performance.now() - begunAt))
   }
 
   function again(ms: number): void {
@@ -123,9 +137,17 @@ export function keepUpstreamSocket(port: UpstreamSocketPort): UpstreamSocket {
   connect()
   return {
     isOpen: () => open,
+    check() {
+      const current = socket
+      if (stopped || !open || probe !== undefined || current === null) return
+      say({ type: 'ping' })
+      probe = setTimeout(() => current.terminate(), PONG_MS)
+      probe.unref()
+    },
     stop() {
       stopped = true
       clearTimeout(timer)
+      clearTimeout(probe)
       socket?.close()
       socket?.terminate()
     },
