@@ -73,6 +73,7 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
         return result.kind === 'answer' && result.status === 200 ? result.text.trim() : null
       },
       onKeySet(token) {
+        if (token === words.document(KEY_SET)) return
         try {
           words.keepDocument(KEY_SET, token, now())
         } catch (error) {
