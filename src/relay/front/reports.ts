@@ -101,10 +101,10 @@ function bootOf(body: Record<string, unknown>): string | null {
 const sequenceOf = ({ seq }: Record<string, unknown>): number | null =>
   typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 0 ? seq : null
 
-/** Its own time, which is never in the future; without one, now. */
+/** Its own time, without one now. The vendor lets none lie in the future; a relay's wrong clock must not move it. */
 function observedAt(body: Record<string, unknown>, now: number): number {
   const at = typeof body.observed_at === 'string' ? Date.parse(body.observed_at) : Number.NaN
-  return Number.isNaN(at) ? now : Math.min(at, now)
+  return Number.isNaN(at) ? now : at
 }
 
 function record(value: unknown): Record<string, unknown> {

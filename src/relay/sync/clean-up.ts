@@ -2,12 +2,24 @@
 import type { Logger } from '../../platform/logger.ts'
 import type { OpenedRelay } from '../open.ts'
 
-/** `failedMaxAge`: milliseconds after the end of a lease (FAILED_CACHE_MAX_AGE). */
+/** Milliseconds by which the clocks of vendor and relay may differ. */
+const MOST_OFFSET = 5 * 60_000
+
+/**
+ * `failedMaxAge`: milliseconds after the end of a lease (FAILED_CACHE_MAX_AGE). Nothing goes while the vendor is away or
+ * has another time: a clock that was moved would empty cache and queue, and nothing that is over is served anyway.
+ */
 export async function cleanUp(
   { front, leases }: OpenedRelay,
   failedMaxAge: number,
   log: Logger,
 ): Promise<void> {
+  const offset = front.upstream.clockOffset()
+  if (front.upstream.isAway() !== false || offset === null) return
+  if (Math.abs(offset) > MOST_OFFSET) {
+    log.warn({ offset_ms: offset }, 'the clock of this machine is not the vendor’s: nothing is cleaned up')
+    return
+  }
   const now = front.now()
   leases.expire(Math.floor(now / 1000))
   front.queue.expire(now)

@@ -31,6 +31,8 @@ export interface Upstream {
   readonly counts: { answered: number; away: number }
   /** The last result; null before the first. */
   isAway(): boolean | null
+  /** How far the vendor's clock is ahead, in milliseconds; null where no answer has told. Unsigned: it grants nothing. */
+  clockOffset(): number | null
 }
 
 /** Clients give up after ten seconds: by then they must have what is kept. */
@@ -53,6 +55,7 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
   const counts = { answered: 0, away: 0 }
   let away: boolean | null = null
   let awaySince = 0
+  let told: { date: number; at: number } | null = null
 
   const note = (why: string | null): void => {
     counts[why === null ? 'answered' : 'away'] += 1
@@ -66,6 +69,8 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
     const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout: longest })
     if (!result.ok) return { away: result.why, retryAfter: null }
     const { status, headers } = result
+    const date = Date.parse(headers.get('Date') ?? '')
+    if (!Number.isNaN(date)) told = { date, at: host.clock.monotonic() }
     if (status === 429 || status >= 500) {
       return { away: `status ${status}`, retryAfter: readRetryAfter(headers.get('Retry-After'), now()) }
     }
@@ -81,6 +86,7 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
   return {
     counts,
     isAway: () => away,
+    clockOffset: () => (told === null ? null : told.date + (host.clock.monotonic() - told.at) - now()),
     async send(request, on) {
       const waits = on === 'instance'
       if (waits && away === true && host.clock.monotonic() - awaySince < PROBE_MS) {
