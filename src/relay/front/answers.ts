@@ -116,8 +116,7 @@ async function answerOffline(
       return orSeat(context, request, await offlineSeat(context, request, 'valid'))
     case 'refresh': {
       const kept = await offlineToken(context, request)
-      if (kept.kind === 'kept') await queueRefresh(context, request).catch(cannotKeep(context))
-      return kept
+      return kept.kind === 'kept' && !(await queueRefresh(context, request)) ? NOTHING : kept
     }
     case 'heartbeat': {
       const kept = await offlineHeartbeat(context, request)
@@ -152,12 +151,13 @@ async function queueHeartbeat(context: FrontContext, request: InstanceRequest): 
   return context.queue.add(heartbeatReport(request, named, context.own, context.now(), proven))
 }
 
-async function queueRefresh(context: FrontContext, request: InstanceRequest): Promise<void> {
+/** False where there is no room: an answer would say that the report was taken. */
+async function queueRefresh(context: FrontContext, request: InstanceRequest): Promise<boolean> {
   const instanceId = instanceIdOf(request)
   const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
-  if (instanceId === null || !license) return
+  if (instanceId === null || !license) return true
   const named = { product: license.product, instanceId }
-  context.queue.add(refreshReport(request, named, context.own, context.now()))
+  return context.queue.add(refreshReport(request, named, context.own, context.now()))
 }
 
 /** A batch is taken from a credential that the relay knows, for instances that it knows. */

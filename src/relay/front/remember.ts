@@ -50,7 +50,7 @@ export async function remember(
     if (jwt !== null) memory.grants.disown(memory.hash('jwt', jwt), instanceId, memory.now())
   }
   if (status >= 300) return
-  noteInstance(memory, { product, instanceId }, answer)
+  noteInstance(memory, { product, instanceId }, answer, nonceOf(request) === null)
   if (granted) keepGrant(memory, { ...granted, instanceId }, proofs, answer)
   await keepEntitlement(memory, { product, instanceId }, answer)
 }
@@ -80,8 +80,16 @@ function keepGrant(
   if (token !== null) grants.prove(hash('instance_token', token), 'instance_token', granted, now())
 }
 
-function noteInstance({ grants, now }: Memory, named: Named, answer: Record<string, unknown>): void {
-  const action = ACTIONS.find((known) => known === answer.action)
+/** `plain`: who asks for no directive is told by plain words. Everybody else goes by what was signed alone (T1). */
+function noteInstance(
+  { grants, words, now }: Memory,
+  named: Named,
+  answer: Record<string, unknown>,
+  plain: boolean,
+): void {
+  const action = plain
+    ? ACTIONS.find((known) => known === answer.action)
+    : words.ofInstance(named.product, named.instanceId)?.action
   const before = grants.instance(named.product, named.instanceId)
   grants.touch({
     ...named,
