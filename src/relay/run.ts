@@ -12,6 +12,7 @@ import { serverFingerprint } from './fingerprint.ts'
 import { mountFront, problem } from './front/app.ts'
 import { mountPublicKeys } from './front/public-keys.ts'
 import { instanceSockets } from './live/instance-sockets.ts'
+import { passOn } from './live/pass-on.ts'
 import { keepUpstreamSocket } from './live/upstream-socket.ts'
 import { internalOnly, mountLocalApi } from './local/api.ts'
 import { relayMetrics, thresholdWatch } from './local/metrics.ts'
@@ -62,18 +63,19 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
   })
   const hinted = paced(HINT_STEP_MS, () => void sync.now())
   const sockets = instanceSockets(front)
+  const hints = passOn(sockets)
   const live = keepUpstreamSocket({
     url: enrolment.upstream,
     relayKey: enrolment.relayKey,
     log,
     chance: Math.random,
     onEvent(event) {
-      sockets.tell(event)
+      hints.event(event)
       if (event.type === 'keys.changed') void front.keys.refetch().catch(() => false)
       if (event.type !== 'action.changed') hinted()
     },
     onResync(event) {
-      sockets.resync(event)
+      hints.resync(event)
       hinted()
     },
   })

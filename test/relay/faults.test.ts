@@ -9,7 +9,7 @@ import { type FaultSite, FRESH, pause, startFaultSite, TOKEN_LIFE_SECONDS } from
 import { type FaultResult, faultTable, keptWords } from '../support/fault-table.ts'
 import type { Held } from '../support/fleet.ts'
 import { until } from '../support/leasehold-process.ts'
-import { startLiar } from '../support/liar.ts'
+import { type Lie, startLiar } from '../support/liar.ts'
 import { movedClock } from '../support/moved-clock.ts'
 import { PRO_FEATURES } from '../support/world.ts'
 
@@ -20,11 +20,11 @@ const DAY_MS = 86_400_000
 
 /** Milliseconds that each lasts. */
 const WAYS: readonly [string, Fault, number][] = [
-  ['connections reset', { kind: 'reset' }, 1000],
-  ['connections half-open', { kind: 'silent' }, 3000],
-  ['answers of one byte each 20 ms', { kind: 'drip', ms: 20 }, 2500],
+  ['connections reset', { kind: 'reset' }, 800],
+  ['connections half-open', { kind: 'silent' }, 2500],
+  ['answers of one byte each 20 ms', { kind: 'drip', ms: 20 }, 1500],
   ['garbage for answers', { kind: 'garbage' }, 1000],
-  ['every third chunk cuts its connection', { kind: 'loss', share: 0.33 }, 2000],
+  ['every third chunk cuts its connection', { kind: 'loss', share: 0.33 }, 1500],
   ['300 ms of delay', { kind: 'delay', ms: 300 }, 1500],
 ]
 
@@ -40,9 +40,20 @@ afterAll(async () => {
   await site?.stop()
 })
 
+interface FaultOptions {
+  /** States that every instance passes through. */
+  states?: string[]
+  /** Why this machine cannot make the fault; null where it can. */
+  cannot?: () => string | null
+}
+
 /** `run` makes the fault and ends it; resolves with the moment (of `performance.now()`) of the upstream's return. */
-function fault(name: string, run: () => Promise<number>, more: { states?: string[] } = {}): void {
-  test(name, async () => {
+function fault(name: string, run: () => Promise<number>, more: FaultOptions = {}): void {
+  test(name, async ({ skip }) => {
+    const cannot = more.cannot?.() ?? null
+    if (cannot !== null)
+      results.set(name, { fault: name, kept: `not run: ${cannot}`, audit: null, back: null })
+    skip(cannot !== null, cannot ?? '')
     await site.fleet.mark()
     const back = await site.back(await run())
     const held = await site.fleet.held()
@@ -144,36 +155,36 @@ describe('the relay', () => {
     await site.relay.ready()
     await until(async () => (await exchange('p0-0', site.world.apiKey)).status === 200)
     await site.proxy.set({ kind: 'refused' })
-    await pause(700)
+    await pause(500)
     site.relay.signal('SIGUSR2')
-    await pause(1500)
+    await pause(1000)
     site.relay.signal('SIGUSR2')
-    await pause(1500)
+    await pause(1000)
     site.relay.signal('SIGUSR2')
     return end()
   })
 
-  fault('disk of the relay full, and a restart on it', async (): Promise<number> => {
-    const { smallDisk, proxy, relay } = site
-    await relay.stop()
-    relay.launch()
-    await relay.ready()
-    await proxy.set({ kind: 'refused' })
-    await pause(1000)
-    if (smallDisk === null) return end()
-    const filler = join(smallDisk, 'filler')
-    await writeFile(filler, Buffer.alloc(32 * 1024 * 1024)).catch(() => {})
-    await pause(1000)
-    await relay.stop('SIGKILL')
-    relay.launch()
-    await pause(1000)
-    await relay.stop('SIGKILL')
-    await rm(filler)
-    relay.launch()
-    await relay.ready()
-    expect(existsSync(join(smallDisk, 'relay/relay.sqlite'))).toBe(true)
-    return end()
-  })
+  fault(
+    'disk of the relay full, and a restart on it',
+    async (): Promise<number> => {
+      const { smallDisk, proxy, relay } = site
+      await proxy.set({ kind: 'refused' })
+      await pause(1000)
+      const filler = join(smallDisk ?? '', 'filler')
+      await writeFile(filler, Buffer.alloc(32 * 1024 * 1024)).catch(() => {})
+      await pause(1000)
+      await relay.stop('SIGKILL')
+      relay.launch()
+      await pause(1000)
+      await relay.stop('SIGKILL')
+      await rm(filler)
+      relay.launch()
+      await relay.ready()
+      expect(existsSync(join(smallDisk ?? '', 'relay/relay.sqlite'))).toBe(true)
+      return end()
+    },
+    { cannot: () => (site.smallDisk === null ? 'this machine mounts no disk for tests' : null) },
+  )
 })
 
 describe('a malicious upstream', () => {
@@ -187,15 +198,21 @@ describe('a malicious upstream', () => {
       await pause(2000)
       expect((await site.admin('POST', `/licenses/${other.licenseId}/revoke`, {})).status).toBe(200)
       await until(async () => (await ofOther()).every(({ features }) => features.length === 0), 10_000)
-      for (const lie of ['replay', 'unsigned', 'foreign'] as const) {
-        liar.lie(lie)
-        await pause(1700)
+      const lie = async (how: Lie, check: () => Promise<void>) => {
+        liar.lie(how)
+        await pause(1400)
+        // What the relay has come to believe of it shows while nobody can be asked.
+        await proxy.set({ kind: 'refused' })
+        await check()
+        await proxy.set({ kind: 'none' })
       }
-      // What the relay has come to believe of it shows while nobody can be asked.
-      await proxy.set({ kind: 'refused' })
-      expect(await exchange('p0-0', world.apiKey)).toMatchObject({ status: 200, body: { action: 'none' } })
-      expect((await exchange('p4-0', other.apiKey)).status).toBe(503)
-      await proxy.set({ kind: 'none' })
+      await lie('unsigned', async () => {
+        expect(await exchange('p0-0', world.apiKey)).toMatchObject({ status: 200, body: { action: 'none' } })
+      })
+      await lie('foreign', async () => {})
+      await lie('replay', async () => {
+        expect((await exchange('p4-0', other.apiKey)).status).toBe(503)
+      })
       liar.lie(null)
       const before = liar.lists()
       liar.flood(2000)

@@ -26,7 +26,7 @@ const ASKS_EVERY_MS = 1000
 export const TOKEN_LIFE_SECONDS = 6
 const YEAR_MS = 365 * 86_400_000
 /** Milliseconds: `synced`, then `stale`, then `failed`. */
-export const FRESH = { cacheTtl: 3500, staleGrace: 1500 }
+export const FRESH = { cacheTtl: 3000, staleGrace: 1800 }
 
 export interface FaultSite {
   server: LeaseholdProcess
@@ -86,7 +86,7 @@ export async function startFaultSite(): Promise<FaultSite> {
       LEASEHOLD_RELAY_DIR: relayDir,
       LICENSE_CACHE_TTL: String(FRESH.cacheTtl),
       STALE_GRACE_PERIOD: String(FRESH.staleGrace),
-      BACKGROUND_SYNC_INTERVAL: '3000',
+      BACKGROUND_SYNC_INTERVAL: '2500',
       SYNC_TIMEOUT: '2000',
       SYNC_RETRY_DELAY: '100',
       CLEANUP_INTERVAL: '300',
@@ -184,7 +184,9 @@ async function back({ relay, proxy }: Started, since: number): Promise<number> {
     const synced = status?.sync_status !== 'failing' && Date.parse(status?.last_sync) >= at
     return status?.live === true && synced && proxy.channels() > 0
   }, 20_000).catch(async (error: unknown) => {
-    throw new Error(`the channel is not back: ${JSON.stringify(await relay.status())}\n${relay.log()}`, { cause: error })
+    throw new Error(`the channel is not back: ${JSON.stringify(await relay.status())}\n${relay.log()}`, {
+      cause: error,
+    })
   })
   return Math.round(performance.now() - since)
 }

@@ -7,8 +7,9 @@ export interface FaultResult {
   fault: string
   /** What instances held all through. */
   kept: string
-  audit: Audit
-  /** Milliseconds; null where there is nothing to wait for. */
+  /** Null where the fault was not made. */
+  audit: Audit | null
+  /** Milliseconds. */
   back: number | null
 }
 
@@ -26,10 +27,10 @@ export function faultTable(results: readonly FaultResult[]): string {
   const rows = results.map(({ fault, kept, audit, back }) => [
     fault,
     kept,
-    String(audit.acknowledged),
-    String(audit.lost),
-    String(audit.doubled),
-    back === null ? 'not run' : `${(back / 1000).toFixed(1)} s`,
+    String(audit?.acknowledged ?? ''),
+    String(audit?.lost ?? ''),
+    String(audit?.doubled ?? ''),
+    back === null ? '' : `${(back / 1000).toFixed(1)} s`,
   ])
   return [HEAD, HEAD.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
