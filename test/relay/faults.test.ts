@@ -33,7 +33,7 @@ const results = new Map<string, FaultResult>()
 
 beforeAll(async () => {
   site = await startFaultSite()
-}, 60_000)
+}, 90_000)
 
 afterAll(async () => {
   process.stdout.write(`\n${faultTable([...results.values()])}\n\n`)
@@ -215,8 +215,8 @@ describe('a malicious upstream', () => {
       })
       liar.lie(null)
       const before = liar.lists()
-      liar.flood(2000)
-      await pause(2000)
+      liar.flood(1000)
+      await pause(1500)
       expect(liar.lists() - before).toBeLessThan(20)
       proxy.lead(site.server.port)
       const back = await site.back(performance.now())

@@ -157,6 +157,8 @@ export async function startFaultSite(): Promise<FaultSite> {
       })),
     )
     undo.push(() => fleet.stop())
+    // On a crowded machine a start may run into its timeout; the next question brings the license.
+    await until(async () => (await fleet.held()).every(({ features }) => features.length > 0), 30_000)
     const site = { server, proxy, relay, fleet, world, other, admin, smallDisk, database, stop }
     let before = 0
     return {

@@ -40,7 +40,7 @@ async function begin(instanceId: string): Promise<Member> {
     apiKey: order.apiKey,
     instanceId,
     dataDir: false,
-    connectTimeout: 4000,
+    connectTimeout: 8000,
     telemetry: () => ({ queries_total: ++counter, agent_count: 1 }),
     host: nodeHost({ fetch: noting }),
     log: { info: silent, warn: silent, error: silent },
