@@ -26,6 +26,7 @@ describe('the closed lists', () => {
       limit_exceeded: 'medium',
       stale_instance: 'low',
       instance_cloned: 'high',
+      relay_cloned: 'high',
     })
   })
 })
