@@ -92,6 +92,11 @@ export const activationRequest = z
 export const newOfflineActivation = z
   .strictObject({
     ...requestMembers,
+    // As `optional`: the document's generator takes an exact one for required.
+    license_key: requestMembers.license_key.unwrap().optional(),
+    server_version: requestMembers.server_version.unwrap().optional(),
+    hostname: requestMembers.hostname.unwrap().optional(),
+    fingerprint: requestMembers.fingerprint.unwrap().optional(),
     days: z.int().min(1).max(MOST_DAYS).optional().meta({
       description:
         'How long the lease runs; to the end of the license where it is left out, as far as the server allows.',

@@ -5,7 +5,7 @@ import type { HttpEnv } from '../domain/routing.ts'
 import type { AppDependencies } from './environment.ts'
 import { mountHealth } from './health.ts'
 import { accessLog } from './middleware/access-log.ts'
-import { adminOnly } from './middleware/admin-only.ts'
+import { adminOnly, stillAdmin } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
 import { declaredRole } from './middleware/declared-role.ts'
 import { idempotency } from './middleware/idempotency.ts'
@@ -44,6 +44,8 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
     declaredRole(() => operations),
   )
   app.use('/api/*', requestBody())
+  // A body may have taken long: a key that was revoked meanwhile must not act any more.
+  app.use('/api/v1/admin/*', stillAdmin())
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)

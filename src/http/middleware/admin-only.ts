@@ -10,3 +10,10 @@ export const adminOnly = () =>
     c.set('ctx', { ...ctx, actor })
     await next()
   })
+
+/** Asks once more after a body was read. */
+export const stillAdmin = () =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    if (c.req.raw.body !== null) await authenticateAdmin(c.get('ctx'), requiredBearer(c, 'an admin key'))
+    await next()
+  })
