@@ -129,7 +129,12 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
       if (isCrowded(stranger)) throw tooMany()
       return upgradeWebSocket(c, {
         onOpen: (_event, { raw }) => {
-          if (raw) accept(raw as unknown as WebSocket, peer, stranger)
+          const socket = raw as unknown as WebSocket
+          // Once its own listeners are there: they would hold the whole request for as long as the socket is open.
+          queueMicrotask(() => {
+            for (const event of ['message', 'close', 'error']) socket.removeAllListeners(event)
+            accept(socket, peer, stranger)
+          })
         },
       })
     },
