@@ -53,6 +53,7 @@ export const ERRORS = {
   method_not_allowed: [405, 'Method not allowed'],
   conflict: [409, 'Conflict'],
   confirmation_required: [409, 'Confirmation required'],
+  body_too_slow: [408, 'Body took too long'],
   body_too_large: [413, 'Body too large'],
   unsupported_media_type: [415, 'Content type not supported'],
   idempotency_in_flight: [409, 'Request under way'],

@@ -65,6 +65,8 @@ export interface Ctx extends Services {
   requestId: string
   /** Where the request comes from: an address, or the network that one host has to itself. */
   network?: string
+  /** Called by what has verified the credential that the request came with, and by nothing else; absent without one. */
+  credentialAccepted?: () => void
 }
 
 /** An AppError whose code is in the registry. */

@@ -12,6 +12,8 @@ export interface HttpEnv {
     address: string
     /** Whether this process has accepted the request's credential before. Says nothing of what it may. */
     isKnown?: boolean
+    /** Whether the request's credential was verified. Set through `ctx.credentialAccepted` alone. */
+    isAccepted?: boolean
   }
 }
 

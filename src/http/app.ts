@@ -5,13 +5,14 @@ import type { HttpEnv } from '../domain/routing.ts'
 import type { AppDependencies } from './environment.ts'
 import { mountHealth } from './health.ts'
 import { accessLog } from './middleware/access-log.ts'
-import { adminOnly, stillAdmin } from './middleware/admin-only.ts'
+import { type AdminCheck, adminBeforeBody, adminCheck, adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
 import { declaredRole } from './middleware/declared-role.ts'
+import { unboundedBodies } from './middleware/held-bodies.ts'
 import { idempotency } from './middleware/idempotency.ts'
 import { knownCredentials } from './middleware/known-credentials.ts'
 import { limitRates } from './middleware/limit-rates.ts'
-import { refuseOverload } from './middleware/overload.ts'
+import { inTurn, openGate, refuseOverload, refuseWhenFull } from './middleware/overload.ts'
 import { unlimited } from './middleware/rate-limit.ts'
 import { refuseWhileStopping } from './middleware/refuse-while-stopping.ts'
 import { requestBody } from './middleware/request-body.ts'
@@ -36,16 +37,15 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   }
   if (deps.isStopping) app.use('/api/*', refuseWhileStopping(deps.isStopping))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitRates(rates))
-  if (deps.gate) for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseOverload(deps.gate))
+  const gate = deps.gate ?? openGate
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseWhenFull(gate))
+  const admin = adminCheck(declaredRole(() => operations))
+  const adminInTurn: AdminCheck = (c) => inTurn(gate, c, () => deps.guard(admin(c), c))
+  app.use('/api/v1/admin/*', adminBeforeBody(adminInTurn))
+  app.use('/api/*', requestBody(deps.bodies ?? unboundedBodies))
+  for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseOverload(gate))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
-  app.use('/api/v1/admin/*', adminOnly())
-  app.use(
-    '/api/v1/admin/*',
-    declaredRole(() => operations),
-  )
-  app.use('/api/*', requestBody())
-  // A body may have taken long: a key that was revoked meanwhile must not act any more.
-  app.use('/api/v1/admin/*', stillAdmin())
+  app.use('/api/v1/admin/*', adminOnly(admin))
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)

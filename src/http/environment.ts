@@ -2,6 +2,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { Services } from '../domain/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { HeldBodies } from './middleware/held-bodies.ts'
 import type { Gate } from './middleware/overload.ts'
 import type { RateLimit } from './middleware/rate-limit.ts'
 import type { SyncDoor } from './sync.ts'
@@ -31,6 +32,8 @@ export interface AppDependencies {
   credentialRateLimit?: RateLimit
   /** Bounds what is under way at once; absent where each request has a process to itself. */
   gate?: Gate
+  /** Bounds the bodies that are on their way; absent: a time for each alone, where each request has a process to itself. */
+  bodies?: HeldBodies
   /** Whether new work is refused because the process is about to end; absent where that is nobody's business. */
   isStopping?: () => boolean
   /** The live channel; absent where the runtime has none. */

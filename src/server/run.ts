@@ -10,6 +10,7 @@ import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
+import { heldBodies } from '../http/middleware/held-bodies.ts'
 import { overloadGate } from '../http/middleware/overload.ts'
 import { rateLimitOf } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -95,6 +96,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       rateLimit: rateLimitOf(systemClock, settings.rateLimit),
       credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
       gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
+      bodies: heldBodies(),
       isStopping: () => refusing,
       sync: sync.door,
     })

@@ -1,13 +1,20 @@
 // Floods from one address and with one credential: who is told to come back, what they are told, and who is not.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { heldBodies } from '../../src/http/middleware/held-bodies.ts'
+import { overloadGate } from '../../src/http/middleware/overload.ts'
 import { tokenBuckets } from '../../src/http/middleware/rate-limit.ts'
 import { type Answer, startTestApp, type TestApp } from '../support/app.ts'
+import { type SlowSender, slowSender } from '../support/slow-sender.ts'
 import { virtualClock } from '../support/virtual-clock.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 const PER_ADDRESS = 40
 const PER_CREDENTIAL = 100
 const clock = virtualClock('2026-03-01T12:00:00Z')
+/** So few places that a handful of slow senders could hold them all. */
+const gate = overloadGate(8)
+const BODIES = { places: 32, ofTheKnown: 4, perSender: 12, longestMs: 1_500 }
+const bodies = heldBodies(BODIES)
 let app: TestApp
 let world: World
 let peer = 0
@@ -15,10 +22,13 @@ let peer = 0
 beforeAll(async () => {
   app = await startTestApp({
     startAt: '2026-03-01T12:00:00Z',
+    sync: {},
     dependencies: {
       rateLimit: tokenBuckets(clock, PER_ADDRESS),
       credentialRateLimit: tokenBuckets(clock, PER_CREDENTIAL),
-      peerAddress: () => `192.0.2.${peer}`,
+      peerAddress: (c) => c.req.header('X-Peer') ?? `192.0.2.${peer}`,
+      gate,
+      bodies,
     },
   })
   world = await createWorld(app, { instanceAuth: 'token', license: { seat_limit: null } })
@@ -126,5 +136,94 @@ describe('a credential', () => {
     await times(PER_ADDRESS + 1, keys)
     expect((await beat('gone', jwt)).status).toBe(401)
     expect((await beat('gone', jwt)).status).toBe(429)
+  })
+})
+
+describe('a credential that nobody looked at', () => {
+  const forged = `sk-${'x'.repeat(49)}`
+
+  test.each([
+    ['the live channel refuses a page', '/api/v1/sync', { Origin: 'https://page.example' }],
+    ['the live channel is asked for without its protocol', '/api/v1/sync', {}],
+    ['keys are read that are public', '/.well-known/jwks.json', {}],
+    ['there is nothing at the path', '/api/v1/nowhere', {}],
+  ])('pays for its address when %s', async (_, path, headers) => {
+    afresh()
+    const answer = await app.call('GET', path, { bearer: forged, headers })
+    expect(answer.status).not.toBe(401)
+    expect(answer.headers.get('RateLimit')).toContain(`"address";r=${PER_ADDRESS - 1}`)
+  })
+
+  test('is told from one that was accepted, whatever became of the request', async () => {
+    afresh()
+    const invalid = await app.admin('GET', '/products?limit=0')
+    expect(invalid.status).toBe(422)
+    expect(invalid.headers.get('RateLimit')).toContain(`"address";r=${PER_ADDRESS};`)
+  })
+})
+
+describe('senders whose bodies do not come', () => {
+  const slow: SlowSender[] = []
+  const open = async (count: number, from: (i: number) => string, bearer?: string) => {
+    for (let i = 0; i < count; i += 1) {
+      const Authorization = bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }
+      slow.push(
+        await slowSender(app.url, '/api/v1/instances/heartbeat', { 'X-Peer': from(i), ...Authorization }),
+      )
+    }
+  }
+  const held = (count: number) => vi.waitFor(() => expect(bodies.underWay).toBe(count))
+  afterEach(() => {
+    for (const sender of slow.splice(0)) sender.close()
+    return held(0)
+  })
+
+  test('hold no place in front of the database', async () => {
+    afresh()
+    const { instance_token } = (await exchange('prompt')).body
+    await open(24, (i) => `198.51.100.${i}`)
+    await held(24)
+    expect(gate.running + gate.waiting).toBe(0)
+    // Neither known nor proven: the slow ones are of its own class.
+    expect((await beat('prompt', instance_token)).status).toBe(200)
+    expect((await exchange('prompt')).status).toBe(200)
+    expect(slow.filter((sender) => sender.isAnswered())).toEqual([])
+  })
+
+  test('of one address are bounded, then all of them, and none of it concerns who is known', async () => {
+    afresh()
+    const { instance_token } = (await exchange('known')).body
+    expect((await beat('known', instance_token)).status).toBe(200)
+    await open(BODIES.perSender + 1, () => '203.0.113.1')
+    const own = await slow.at(-1)?.answer
+    expect(own?.status).toBe(429)
+    expect(own?.head).toMatch(/retry-after: 5\r\n/i)
+    await open(BODIES.places - BODIES.perSender, (i) => `203.0.113.${i + 2}`)
+    await held(BODIES.places)
+    await open(1, () => '203.0.113.200')
+    const last = await slow.at(-1)?.answer
+    expect(last?.status).toBe(503)
+    expect(last?.head).toMatch(/retry-after: 5\r\n/i)
+    expect((await beat('known', instance_token)).status).toBe(200)
+    expect(bodies.underWay).toBe(BODIES.places)
+  })
+
+  test('are told so when their time is over, and their connection is closed', async () => {
+    afresh()
+    await open(1, () => '203.0.113.201')
+    const answer = await slow[0]?.answer
+    expect(answer?.status).toBe(408)
+    expect(answer?.head).toMatch(/connection: close\r\n/i)
+    expect(answer?.head).toContain('body_too_slow')
+    expect(bodies.underWay).toBe(0)
+  })
+
+  test('are not read at all where the admin API does not know their key', async () => {
+    afresh()
+    const sender = await slowSender(app.url, '/api/v1/admin/products', {
+      Authorization: `Bearer lak_${'x'.repeat(49)}`,
+    })
+    slow.push(sender)
+    expect((await sender.answer).status).toBe(401)
   })
 })

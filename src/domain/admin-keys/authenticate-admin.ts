@@ -37,6 +37,7 @@ export async function authenticateAdmin(ctx: Ctx, bearer: Bearer): Promise<Actor
       fix: 'Use another admin key; an owner can create one.',
     })
   }
+  ctx.credentialAccepted?.()
   return { kind: 'admin', id: publicId('adm', key.id), role: key.role }
 }
 

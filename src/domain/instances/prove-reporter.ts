@@ -43,6 +43,7 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
           ),
         )
       if (!row) throw unknownToken()
+      ctx.credentialAccepted?.()
       return 'instance'
     }
     case 'jwt':
@@ -85,6 +86,7 @@ async function proveByJwt(ctx: Ctx, token: string, reporter: Reporter): Promise<
       fix: 'Activate again, or exchange the API key again.',
     })
   }
+  ctx.credentialAccepted?.()
   const [instance] = await ctx.db
     .select({ provenLicenseId: instances.provenLicenseId, instanceAuth: products.instanceAuth })
     .from(instances)

@@ -16,7 +16,7 @@ export type RelayRow = typeof relays.$inferSelect
  */
 export async function findRelay(
   db: Executor,
-  ctx: Pick<Ctx, 'pepper'>,
+  ctx: Pick<Ctx, 'pepper' | 'credentialAccepted'>,
   bearer: Bearer,
 ): Promise<RelayRow & { keyHash: string }> {
   if (bearer.kind !== 'relay_key' || !wellFormed('relay_key', bearer.text)) throw unknownRelayKey()
@@ -29,6 +29,7 @@ export async function findRelay(
       fix: 'Ask your vendor for a new relay and its enrolment code.',
     })
   }
+  ctx.credentialAccepted?.()
   return { ...row, keyHash }
 }
 

@@ -30,6 +30,7 @@ export async function reporterOf(ctx: Ctx, bearer: Bearer): Promise<{ reporter: 
     .innerJoin(products, eq(products.id, instances.productId))
     .where(eq(instances.tokenHash, hashCredential(ctx, 'instance_token', bearer.text)))
   if (!found) throw unknownToken()
+  ctx.credentialAccepted?.()
   return { reporter: found, proof: 'instance' }
 }
 

@@ -38,6 +38,7 @@ export async function findApiKey(
   if (keyExpiresAt && keyExpiresAt <= ctx.clock.now()) {
     throw new Refusal('api_key_expired', 'API key has expired', { fix: 'Ask your vendor for a new one.' })
   }
+  ctx.credentialAccepted?.()
   return { id: keyId, license }
 }
 

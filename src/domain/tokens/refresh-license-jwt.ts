@@ -57,6 +57,7 @@ export async function refreshLicenseJwt(
     }
     return opened
   })
+  ctx.credentialAccepted?.()
   await recordReports(ctx, [
     {
       kind: 'refresh',

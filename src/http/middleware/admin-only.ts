@@ -1,19 +1,30 @@
-// Lets only admin keys into the admin API, before anything else about the request is looked at.
+// Lets only admin keys into the admin API, each as far as its role goes, before anything else about the request is looked
+// at. Asks again after a body was read: that may have taken long, and a key that was revoked meanwhile acts no more.
 import { createMiddleware } from 'hono/factory'
 import { authenticateAdmin } from '../../domain/admin-keys/authenticate-admin.ts'
-import { type HttpEnv, requiredBearer } from '../../domain/routing.ts'
+import { type Context, type HttpEnv, requiredBearer } from '../../domain/routing.ts'
 
-export const adminOnly = () =>
-  createMiddleware<HttpEnv>(async (c, next) => {
+/** What a request needs to be let in; puts the admin into the context. Throws what keeps it out. */
+export type AdminCheck = (c: Context) => Promise<void>
+
+export const adminCheck =
+  (refuseRole: (c: Context) => void): AdminCheck =>
+  async (c) => {
     const ctx = c.get('ctx')
     const actor = await authenticateAdmin(ctx, requiredBearer(c, 'an admin key'))
     c.set('ctx', { ...ctx, actor })
+    refuseRole(c)
+  }
+
+export const adminOnly = (check: AdminCheck) =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    await check(c)
     await next()
   })
 
-/** Asks once more after a body was read. */
-export const stillAdmin = () =>
+/** Stands in front of what reads the body, so that a stranger's costs nothing. */
+export const adminBeforeBody = (check: AdminCheck) =>
   createMiddleware<HttpEnv>(async (c, next) => {
-    if (c.req.raw.body !== null) await authenticateAdmin(c.get('ctx'), requiredBearer(c, 'an admin key'))
+    if (c.req.raw.body !== null) await check(c)
     await next()
   })

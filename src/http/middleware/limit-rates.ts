@@ -15,10 +15,6 @@ export interface RateLimits {
 
 /** The kinds that only a license gets. Anybody may register and be given an instance token. */
 const PROVING = new Set(['api_key', 'jwt', 'relay_key', 'admin_key'])
-/** Answers that were given before, or without, accepting the credential. */
-const UNPROVEN = new Set([304, 400, 401, 404, 405, 413, 415, 422, 429, 503])
-/** What never looks at a credential: an answer there says nothing of it. */
-const PUBLIC = /^\/(?:\.well-known\/|api\/v1\/(?:signing-key|trials\/|relays\/enroll$))/
 
 /**
  * Every request pays its address when it comes; a credential that proves a license and was accepted gets it back and
@@ -44,8 +40,9 @@ export const limitRates = ({ address, credential, known }: RateLimits) =>
     if (paid.retryAfter > 0) throw limited(c, limits, 'credential', paid.retryAfter)
     c.set('isKnown', known.has(key))
     await next()
+    // It may have been verified, and its session have been ended all the same.
     if (c.res.status === 401) known.forget(key)
-    if (!UNPROVEN.has(c.res.status) && !PUBLIC.test(c.req.path)) {
+    else if (c.get('isAccepted') === true) {
       known.add(key)
       if (PROVING.has(bearer.kind) && retryAfter === 0) address.refund(own.key)
     }

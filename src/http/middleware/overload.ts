@@ -1,22 +1,32 @@
 // A bounded number of requests at work in front of the database, a bounded number waiting, the rest told to come back.
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import type { Context, HttpEnv } from '../../domain/routing.ts'
 import { LOAD_CLASSES, type LoadClass, loadClassOf } from './load-class.ts'
 
 export interface Gate {
   /** Resolves to what gives the place back, or to null when there is no room, or none in time. */
   enter(as: LoadClass): Promise<(() => void) | null>
+  /** Whether one more would be refused at once. */
+  isFull(as: LoadClass): boolean
   readonly running: number
   readonly waiting: number
 }
 
 /** Shares of the places that are kept for a class, whatever the others do; what is left goes to whoever comes first. */
 const KEPT: Readonly<Record<LoadClass, number>> = { life: 0.25, heartbeat: 0.25, admin: 0.125, other: 0.125 }
-/** Waiting requests of one class for each place: their sockets are open, their bodies not yet read. */
+/** Waiting requests of one class for each place, each with its body. */
 const WAITING_PER_PLACE = 8
 /** Clients of ten seconds' patience must hear in time that they are to come back. */
 const LONGEST_WAIT_MS = 8_000
+
+/** For where each request has a process to itself. */
+export const openGate: Gate = {
+  enter: async () => () => undefined,
+  isFull: () => false,
+  running: 0,
+  waiting: 0,
+}
 
 /** `places` requests at a time, at least 8 so that each class has one of its own. */
 export function overloadGate(places: number): Gate {
@@ -51,13 +61,15 @@ export function overloadGate(places: number): Gate {
       }, LONGEST_WAIT_MS)
       queues[as].push(admit)
     })
+  const isFull = (as: LoadClass): boolean => queues[as].length >= total * WAITING_PER_PLACE
   return {
+    isFull,
     async enter(as) {
       if (queues[as].length === 0 && isFree(as)) {
         running[as] += 1
         return leave(as)
       }
-      return queues[as].length < total * WAITING_PER_PLACE ? wait(as) : null
+      return isFull(as) ? null : wait(as)
     },
     get running() {
       return busy()
@@ -71,22 +83,30 @@ export function overloadGate(places: number): Gate {
 const counts = (): Record<LoadClass, number> => ({ life: 0, heartbeat: 0, admin: 0, other: 0 })
 const sum = (of: Record<LoadClass, number>): number => LOAD_CLASSES.reduce((all, name) => all + of[name], 0)
 
-/** Stands before the body is read, so that those who wait cost a socket and little more. */
-export const refuseOverload = (gate: Gate) =>
+/** Stands in front of the body: what would be refused after it is refused before it, where that costs least. */
+export const refuseWhenFull = (gate: Gate) =>
   createMiddleware<HttpEnv>(async (c, next) => {
-    const leave = await gate.enter(loadClassOf(c))
-    if (!leave) {
-      throw new Refusal(
-        'overloaded',
-        'More requests have come than this server can answer. Nothing was done; try again.',
-        {
-          fix: 'Send the request again after the time in Retry-After.',
-        },
-      )
-    }
-    try {
-      await next()
-    } finally {
-      leave()
-    }
+    if (gate.isFull(loadClassOf(c))) throw overloaded()
+    await next()
   })
+
+/** Stands behind the reading of the body: those who are slow to send hold no place. */
+export const refuseOverload = (gate: Gate) => createMiddleware<HttpEnv>((c, next) => inTurn(gate, c, next))
+
+/** Does the work while it holds a place. @throws Refusal `overloaded` when there is none, or none in time. */
+export async function inTurn(gate: Gate, c: Context, work: () => Promise<void>): Promise<void> {
+  const leave = await gate.enter(loadClassOf(c))
+  if (!leave) throw overloaded()
+  try {
+    await work()
+  } finally {
+    leave()
+  }
+}
+
+const overloaded = () =>
+  new Refusal(
+    'overloaded',
+    'More requests have come than this server can answer. Nothing was done; try again.',
+    { fix: 'Send the request again after the time in Retry-After.' },
+  )

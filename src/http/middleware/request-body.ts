@@ -1,13 +1,19 @@
-// Bounds and checks a body before any schema sees it: media type, size, UTF-8, JSON, depth and forbidden characters.
+// Reads a body whole, within bounds of time and number, and checks it before any schema sees it: media type, size, UTF-8,
+// JSON, depth and forbidden characters.
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
+import type { HeldBodies } from './held-bodies.ts'
+import { fingerprintOf } from './known-credentials.ts'
+import { networkOf } from './network.ts'
 
 const ORDINARY_BYTES = 64 * 1024
 const BATCH_BYTES = 1024 * 1024
 const BATCH_PATHS = new Set(['/api/v1/telemetry', '/api/v1/relay/leases'])
 const DEEPEST = 32
+const RETRY_SECONDS = '5'
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
 
 const limits = {
@@ -16,21 +22,73 @@ const limits = {
 }
 
 /**
- * 413, 415, 400 and 422 in that order; a request without a body passes. Whether there is one is known only by
- * reading: the headers that tell are those of HTTP/1.1 alone.
+ * 413, 408, 415, 400 and 422; a request without a body passes. Whether there is one is known only by reading: the
+ * headers that tell are those of HTTP/1.1 alone. Stands before the gate: whoever is slow to send holds none of its places.
  */
-export const requestBody = () =>
+export const requestBody = (bodies: HeldBodies) =>
   createMiddleware<HttpEnv>(async (c, next) => {
     if (c.req.raw.body === null) return next()
-    const limit = BATCH_PATHS.has(c.req.path) ? limits.batch : limits.ordinary
-    return limit(c, async () => {
-      const text = decodeUtf8(await c.req.arrayBuffer())
+    const isBatch = BATCH_PATHS.has(c.req.path)
+    const weight = isBatch ? BATCH_BYTES / ORDINARY_BYTES : 1
+    const release = bodies.hold(senderOf(c), c.get('isKnown') === true, weight)
+    if (typeof release === 'string') throw tooManyBodies(release)
+    try {
+      const text = decodeUtf8(await readBody(c, isBatch ? limits.batch : limits.ordinary, bodies.longestMs))
       if (text !== '') {
         if (!JSON_TYPE.test(c.req.header('Content-Type') ?? '')) throw notJson()
         checkJson(text)
       }
       await next()
-    })
+    } finally {
+      release()
+    }
+  })
+
+async function readBody(c: Context, limit: MiddlewareHandler, longestMs: number): Promise<ArrayBuffer> {
+  let body = new ArrayBuffer(0)
+  const reading = limit(c, async () => {
+    body = await c.req.arrayBuffer()
+  })
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(tooSlow(longestMs)), longestMs)
+  try {
+    await Promise.race([reading, late])
+  } finally {
+    clearTimeout(timer)
+  }
+  return body
+}
+
+/** Many machines may share an address, and each has a credential of its own. */
+function senderOf(c: Context): string {
+  const bearer = c.get('isKnown') === true ? bearerOf(c) : null
+  return bearer ? fingerprintOf(bearer.text) : networkOf(c.get('address'))
+}
+
+function tooManyBodies(whose: 'sender' | 'all'): Refusal {
+  const options = {
+    fix: `Send the request again in ${RETRY_SECONDS} s.`,
+    // The body is not read, so nothing can follow it.
+    headers: { 'Retry-After': RETRY_SECONDS, Connection: 'close' },
+  }
+  if (whose === 'all') {
+    return new Refusal(
+      'overloaded',
+      'This server holds as many bodies as it can. Nothing was done; try again.',
+      options,
+    )
+  }
+  return new Refusal('rate_limited', 'Too many requests of this sender are on their way.', {
+    ...options,
+    facts: { reason: 'bodies' },
+  })
+}
+
+const tooSlow = (ms: number) =>
+  new Refusal('body_too_slow', `The body did not arrive within ${ms / 1000} s.`, {
+    facts: { limit: ms / 1000 },
+    fix: 'Send it again, whole and at once.',
+    headers: { Connection: 'close' },
   })
 
 const notJson = () =>

@@ -24,6 +24,7 @@ export const requestContext = (servicesOf: (c: Context) => Services) =>
       log: services.log.child({ request_id: requestId }),
       actor: { kind: 'anonymous', id: '-' },
       requestId,
+      credentialAccepted: () => c.set('isAccepted', true),
     })
     c.header('X-Request-Id', requestId)
     c.header('Cache-Control', 'no-store')
