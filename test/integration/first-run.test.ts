@@ -6,6 +6,7 @@ import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
 import { spawned } from '../support/leasehold-cli.ts'
 import {
   credentialsIn,
+  FROM_SOURCE,
   type LeaseholdProcess,
   type StoredCredentials,
   until,
@@ -43,7 +44,7 @@ describe('without any setting', () => {
   beforeAll(async () => {
     dataDir = await place.dataDir()
     const began = performance.now()
-    server = await place.start({ dataDir })
+    server = await place.start({ dataDir, command: FROM_SOURCE })
     readyAfter = performance.now() - began
     credentials = await credentialsIn(dataDir)
   })

@@ -75,8 +75,8 @@ export async function startFaultSite(): Promise<FaultSite> {
     const dataDir = await place.dataDir()
     undo.push(() => place.clear())
     const [relayProgram, fleetProgram] = await Promise.all([
-      bundle('relay-program', folder),
-      bundle('fleet-process', folder),
+      bundle('test/support/relay-program.ts', folder),
+      bundle('test/support/fleet-process.ts', folder),
     ])
     const smallDisk = mountSmall(join(folder, 'disk'))
     if (smallDisk) undo.push(() => execFileSync('umount', ['-l', smallDisk]))
