@@ -251,7 +251,7 @@ describe('an import', () => {
     child.stdin.write(`${lines.slice(0, -2).join('\n')}\n`)
     const atWork = `select 1 from pg_stat_activity where datname = current_database() and application_name = 'leasehold'
       and state = 'idle in transaction' and query ilike 'insert into%'`
-    await until(async () => (await query(empty, atWork)).length > 0, 15_000)
+    await until(async () => (await query(empty, atWork)).length > 0, 30_000)
     child.kill('SIGKILL')
     await once(child, 'exit')
     await until(async () => (await query(empty, atWork)).length === 0)

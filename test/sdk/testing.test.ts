@@ -64,7 +64,7 @@ describe('the virtual clock', () => {
       order.push(`signed at ${clock.monotonic()}`)
     }
     clock.timers.after(10, () => {
-      clock.track(work(), 'signed').catch(() => {})
+      clock.track(work()).catch(() => {})
     })
     clock.timers.after(11, () => order.push('next'))
     await clock.advance(20)

@@ -42,6 +42,8 @@ export interface FaultSite {
   database: { stop(): Promise<void>; start(): Promise<void> }
   /** Acknowledged reports against the vendor's table, once the relay's queue is empty. */
   audit(): Promise<Audit>
+  /** Resolves once nothing stands between vendor and relay and every license is synced. */
+  whole(): Promise<void>
   /** Milliseconds from `since` (of `performance.now()`) until the channel is open and a sync has succeeded. */
   back(since: number): Promise<number>
   stop(): Promise<void>
@@ -140,7 +142,7 @@ export async function startFaultSite(): Promise<FaultSite> {
     relay.launch()
     undo.push(() => relay.stop('SIGKILL'))
     await relay.ready()
-    await until(async () => (await relay.status())?.licenses.length === 2, 20_000).catch(async () => {
+    await until(async () => (await relay.status())?.licenses.length === 2, 40_000).catch(async () => {
       throw new Error(`no sync: ${JSON.stringify(await relay.status())} ${relay.log()}`)
     })
 
@@ -169,6 +171,7 @@ export async function startFaultSite(): Promise<FaultSite> {
         before = all.acknowledged
         return { ...all, acknowledged }
       },
+      whole: () => whole(site),
       back: (since) => back(site, since),
     }
   } catch (error) {
@@ -179,13 +182,22 @@ export async function startFaultSite(): Promise<FaultSite> {
 
 type Started = Pick<FaultSite, 'relay' | 'proxy' | 'fleet'>
 
+async function whole({ relay, proxy }: Started): Promise<void> {
+  await proxy.set({ kind: 'none' })
+  await until(async () => {
+    const status = await relay.status()
+    const states: string[] = (status?.licenses ?? []).map(({ state }: { state: string }) => state)
+    return status?.live === true && states.length > 0 && states.every((state) => state === 'synced')
+  }, 30_000)
+}
+
 async function back({ relay, proxy }: Started, since: number): Promise<number> {
   const at = Date.now() - (performance.now() - since)
   await until(async () => {
     const status = await relay.status()
     const synced = status?.sync_status !== 'failing' && Date.parse(status?.last_sync) >= at
     return status?.live === true && synced && proxy.channels() > 0
-  }, 20_000).catch(async (error: unknown) => {
+  }, 40_000).catch(async (error: unknown) => {
     throw new Error(`the channel is not back: ${JSON.stringify(await relay.status())}\n${relay.log()}`, {
       cause: error,
     })
@@ -195,7 +207,7 @@ async function back({ relay, proxy }: Started, since: number): Promise<number> {
 
 async function audit({ relay, fleet }: Started, url: string): Promise<Audit> {
   const acknowledged = await fleet.acknowledged()
-  await until(async () => (await relay.status())?.queue.length === 0, 20_000)
+  await until(async () => (await relay.status())?.queue.length === 0, 40_000)
   const rows = await query(
     url,
     `select boot_id, seq::int, count(*)::int as times, min(observed_at) as at

@@ -1,7 +1,7 @@
 // Time for tests: a clock and timers that move only when the test says so. What a timer sets off is waited for.
 import type { HostClock, HostTimers } from '../host/port.ts'
 import { cryptoActivity, watchCrypto } from './crypto-watch.ts'
-import { flushMicrotasks, passLongTurn, passTurn } from './turns.ts'
+import { flushMicrotasks, passTurn } from './turns.ts'
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
@@ -27,11 +27,8 @@ export interface VirtualClock extends HostClock {
   shiftWall(ms: number): void
   /** Waits until nothing is going on any more but timers. */
   settle(): Promise<void>
-  /**
-   * For hosts of your own: something outside was asked for, and `work` is done when it was given. `plain` if
-   * no signature in it can be verified next, which takes its real time. Default `signed`.
-   */
-  track<T>(work: Promise<T>, what?: 'signed' | 'plain'): Promise<T>
+  /** For hosts of your own: something outside was asked for, and `work` is done when it was given. */
+  track<T>(work: Promise<T>): Promise<T>
 }
 
 interface Timer {
@@ -49,8 +46,6 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
   /** Asked for outside, and clock readings: signs of life. */
   let asked = 0
   let readings = 0
-  /** A signature may be under verification. */
-  let verifying = true
   let ran = 0
   /** By due time, then by age. */
   const queue: Timer[] = []
@@ -66,10 +61,9 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
     }
   }
 
-  function track<T>(work: Promise<T>, what: 'signed' | 'plain' = 'signed'): Promise<T> {
+  function track<T>(work: Promise<T>): Promise<T> {
     pending++
     asked++
-    if (what === 'signed') verifying = true
     return work.finally(() => {
       pending--
       asked++
@@ -87,10 +81,9 @@ export function virtualClock(start = '2026-01-01T00:00:00Z'): VirtualClock {
         quiet = 0
         await flushMicrotasks()
       }
-      await (verifying ? passLongTurn() : passTurn())
+      await passTurn()
       if (performance.now() - started > SETTLE_WITHIN) throw new Error('it does not come to rest')
     }
-    verifying = false
   }
 
   function moveTo(time: number): void {

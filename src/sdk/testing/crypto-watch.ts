@@ -15,11 +15,6 @@ export function cryptoActivity(): { pending: number; started: number } {
 }
 
 const prototype: Record<string, Operation> = Object.getPrototypeOf(crypto.subtle)
-const digest = prototype.digest as unknown as typeof crypto.subtle.digest
-
-/** A digest that is not counted, to pass a turn of the event loop with. */
-export const uncountedDigest: typeof crypto.subtle.digest = (algorithm, data) =>
-  Reflect.apply(digest, crypto.subtle, [algorithm, data])
 
 /** From now on every operation is counted; what it does and answers stays as it is. Repeating it changes nothing. */
 export function watchCrypto(): void {

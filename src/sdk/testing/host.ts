@@ -36,8 +36,8 @@ export function testHost(options: TestHostOptions): TestHost {
   }
   const never = new Promise<never>(() => {})
   /** What a dead process asked for never comes. */
-  const living = <T>(ask: () => Promise<T>, what: 'signed' | 'plain' = 'plain'): Promise<T> =>
-    user.alive ? clock.track(ask(), what).then((given) => (user.alive ? given : never)) : never
+  const living = <T>(ask: () => Promise<T>): Promise<T> =>
+    user.alive ? clock.track(ask()).then((given) => (user.alive ? given : never)) : never
 
   return {
     disk,
@@ -52,7 +52,7 @@ export function testHost(options: TestHostOptions): TestHost {
       const storage = await living(() => disk.open(folder ?? `~/.${product}`, user, clock))
       return {
         place: storage.place,
-        read: (name) => living(() => storage.read(name), 'signed'),
+        read: (name) => living(() => storage.read(name)),
         write: (name, text) => living(() => storage.write(name, text)),
         remove: (name) => living(() => storage.remove(name)),
         setAside: (name) => living(() => storage.setAside(name)),
@@ -61,7 +61,7 @@ export function testHost(options: TestHostOptions): TestHost {
         release: () => living(() => storage.release()),
       }
     },
-    readFile: (path) => living(async () => disk.files.get(path) ?? null, 'signed'),
+    readFile: (path) => living(async () => disk.files.get(path) ?? null),
     random: (count) => crypto.getRandomValues(new Uint8Array(count)),
     clock,
     timers: {

@@ -188,7 +188,7 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
     const struck = endpoint === null ? null : faults.strike(endpoint)
     if (struck?.fault === 'down') throw connectionFault('ECONNREFUSED')
     if (struck?.fault === 'slow') await wait(clock.timers, struck.ms, init.signal ?? null)
-    const response = await clock.track(respond(request, struck), 'signed')
+    const response = await clock.track(respond(request, struck))
     if (struck?.fault === 'reset') throw connectionFault('ECONNRESET')
     return struck?.fault === 'truncated' ? cutShort(response) : response
   }

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nodeHost } from '../../../src/sdk/host/node.ts'
 import { type HostClock, type HostStorage, StorageFault } from '../../../src/sdk/host/port.ts'
+import { bundle } from '../../support/bundle.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const MINUTE = 60_000
@@ -40,8 +41,12 @@ const problemOf = (work: Promise<unknown>) =>
   )
 
 /** Starts a process that writes without end and kills it, `times` times; what is left must be whole each time. */
-async function killWhileWriting(lane: string, times: number, seen: Set<string>): Promise<void> {
-  const script = join(import.meta.dirname, 'support', 'keep-writing.ts')
+async function killWhileWriting(
+  script: string,
+  lane: string,
+  times: number,
+  seen: Set<string>,
+): Promise<void> {
   const file = join(lane, 'license-cache.jwt')
   for (let killed = 0; killed < times; ) {
     const child = spawn(process.execPath, [script, lane, 'license-cache.jwt'], {
@@ -120,7 +125,8 @@ describe('a data folder', () => {
   test('killed 200 times at random moments while writing, holds the old or the new text, and nothing is left over', async () => {
     const seen = new Set<string>()
     const lanes = ['a', 'b'].map((lane) => join(parent, lane))
-    await Promise.all(lanes.map((lane) => killWhileWriting(lane, 100, seen)))
+    const script = await bundle('test/sdk/unit/support/keep-writing.ts', parent)
+    await Promise.all(lanes.map((lane) => killWhileWriting(script, lane, 100, seen)))
     expect(seen.size).toBeGreaterThan(3)
     for (const lane of lanes) {
       const storage = await nodeHost().openStorage(lane, 'test')

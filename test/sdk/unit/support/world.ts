@@ -314,12 +314,12 @@ export function makeWorld(): World {
         fetch: (url, init) => {
           const answered = server.fetch(url, init)
           // A request that hangs is not waited for.
-          return server.hangs ? answered : time.track(answered, 'signed')
+          return server.hangs ? answered : time.track(answered)
         },
         openStorage: async () => {
           const storage = memoryStorage(folder)
           // What is read may be verified next.
-          return { ...storage, read: (name) => time.track(storage.read(name), 'signed') }
+          return { ...storage, read: (name) => time.track(storage.read(name)) }
         },
         readFile: async () => null,
         random: (count) => {
