@@ -1,7 +1,7 @@
 // Path, method and schemas of the telemetry that admins read.
 import { z } from 'zod'
 import { telemetryQuery, telemetrySeries } from './admin-telemetry.schema.ts'
-import { refusal } from './routes.ts'
+import { linkHeader, refusal } from './routes.ts'
 
 const common = { tags: ['Admin'], security: [{ bearer: [] as string[] }] }
 
@@ -20,5 +20,18 @@ export const readTelemetryRoute = {
   'x-role': 'auditor',
   summary: 'A metric over time, by hour or day, for all or by version, tier or license. Role: auditor.',
   request: { query: telemetryQuery },
-  responses: { 200: jsonOrCsv(telemetrySeries, 'The series.'), default: refusal },
+  responses: {
+    200: {
+      ...jsonOrCsv(telemetrySeries, 'The series, page by page. Every page of CSV has the header line.'),
+      headers: {
+        ...linkHeader,
+        'Complete-Until': {
+          description: 'As `complete_until`.',
+          schema: { type: 'string' as const },
+          example: '2026-11-22T04:44:45.577Z',
+        },
+      },
+    },
+    default: refusal,
+  },
 } as const

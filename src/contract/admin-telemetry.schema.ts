@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { instant } from './admin-fields.schema.ts'
 import { METRIC_KINDS } from './catalog.ts'
 import { catalogCode, limitName } from './rights.schema.ts'
-import { MOST_DAYS, TELEMETRY_BUCKETS, TELEMETRY_GROUPS } from './telemetry.ts'
+import { DEFAULT_ROWS, MOST_DAYS, MOST_ROWS, TELEMETRY_BUCKETS, TELEMETRY_GROUPS } from './telemetry.ts'
 
 export const telemetryQuery = z.strictObject({
   product: catalogCode.meta({ example: 'keldris' }),
@@ -17,6 +17,19 @@ export const telemetryQuery = z.strictObject({
     .default('day')
     .meta({ description: `In UTC; at most ${MOST_DAYS.day} days by day, ${MOST_DAYS.hour} days by hour.` }),
   group_by: z.enum(TELEMETRY_GROUPS).optional(),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MOST_ROWS)
+    .default(DEFAULT_ROWS)
+    .meta({ description: 'Rows on a page.', example: DEFAULT_ROWS }),
+  after: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .meta({ description: 'Opaque; `next` and the `Link` header of the page before hold it.' }),
 })
 
 const numbers = {
@@ -60,6 +73,9 @@ export const telemetrySeries = z
     complete_until: z
       .string()
       .meta({ description: 'Reports that were received before it are counted; later ones follow.' }),
+    next: z.string().nullable().meta({
+      description: 'Path of the page with the rows that follow, as in `Link`; null on the last page.',
+    }),
     rows: z
       .array(telemetryRow)
       .meta({ description: 'By bucket, then group. A bucket without reports is left out.' }),

@@ -37,17 +37,20 @@ export const created = <T extends z.ZodType>(schema: T, description: string) =>
     content: { 'application/json': { schema } },
   }) as const
 
+/** Where the next page is. */
+export const linkHeader = {
+  Link: {
+    description: '`<…>; rel="next"` (RFC 8288): the next page. Absent on the last.',
+    schema: { type: 'string' as const },
+    example: '</api/v1/admin/instances?limit=50&after=WyIxNzk1MzEyMDI4OTkyIl0>; rel="next"',
+  },
+}
+
 /** A page of a list: a plain array, and where the next page is. */
 export const page = <T extends z.ZodType>(items: T, description: string) =>
   ({
     description,
-    headers: {
-      Link: {
-        description: '`<…>; rel="next"` (RFC 8288): the next page. Absent on the last.',
-        schema: { type: 'string' as const },
-        example: '</api/v1/admin/instances?limit=50&after=WyIxNzk1MzEyMDI4OTkyIl0>; rel="next"',
-      },
-    },
+    headers: linkHeader,
     content: { 'application/json': { schema: z.array(items) } },
   }) as const
 

@@ -11,5 +11,9 @@ export type TelemetryDimension = TelemetryGroup | 'all'
 /** Longest range of one question, in days. */
 export const MOST_DAYS: Record<TelemetryBucket, number> = { hour: 31, day: 400 }
 
+/** Rows on a page: so few that no page is felt by other requests. */
+export const MOST_ROWS = 10_000
+export const DEFAULT_ROWS = 5_000
+
 /** Stands for the versions beyond the most that a product may have on one day. */
 export const OTHER_VERSIONS = 'other'

@@ -14,9 +14,11 @@ export interface Page<Item> {
   next: string | null
 }
 
-/** The parts that positions are made of: a UUID in lower case, and milliseconds since 1970. */
+/** The parts that positions are made of: a UUID in lower case, a time since 1970, a name that came from outside. */
 export const UUID_PART = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export const TIME_PART = /^[0-9]{1,15}$/
+/** Any text that the database takes. */
+export const TEXT_PART = /^[^\0\p{Cs}]{0,256}$/u
 
 /** The sort key of a row as an opaque text. */
 export function encodeCursor(position: readonly string[]): string {
@@ -51,12 +53,21 @@ export function pageOf<Row>(
   return { items, next: last === undefined ? null : encodeCursor(position(last)) }
 }
 
-/** Sets `Link: <…>; rel="next"` (RFC 8288), the request's own query with the cursor in it. */
-export function linkNext(c: Context, page: Pick<Page<unknown>, 'next'>): void {
-  if (page.next === null) return
+/**
+ * Sets `Link: <…>; rel="next"` (RFC 8288), the request's own query with the cursor in it, and `pinned`: what the first
+ * page took from the clock. Returns the path that it names.
+ */
+export function linkNext(
+  c: Context,
+  { next }: Pick<Page<unknown>, 'next'>,
+  pinned: Readonly<Record<string, string>> = {},
+): string | null {
+  if (next === null) return null
   const url = new URL(c.req.url)
-  url.searchParams.set('after', page.next)
-  c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
+  for (const [name, value] of Object.entries({ ...pinned, after: next })) url.searchParams.set(name, value)
+  const path = `${url.pathname}${url.search}`
+  c.header('Link', `<${path}>; rel="next"`)
+  return path
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,4 @@
 // Answers that are JSON or CSV, whichever the caller's `Accept` prefers. Knows no table.
-import { stringify } from 'csv-stringify/sync'
 import type { Context } from './routing.ts'
 
 export type Cell = string | number | null
@@ -9,10 +8,20 @@ export type Cell = string | number | null
  * apostrophe in front; numbers stay as they are.
  */
 export function csvOf(columns: readonly string[], records: readonly (readonly Cell[])[]): string {
-  return stringify([[...columns], ...records.map((record) => [...record])], {
-    record_delimiter: 'windows',
-    escape_formulas: true,
-  })
+  let csv = ''
+  for (const record of [columns, ...records]) csv += `${record.map(fieldOf).join(',')}\r\n`
+  return csv
+}
+
+/** What a spreadsheet calculates, or shows as if it were that: the wide forms too. */
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
+const TO_QUOTE = /[",\r\n]/
+
+function fieldOf(cell: Cell): string {
+  if (cell === null) return ''
+  if (typeof cell === 'number') return String(cell)
+  const text = FORMULA.test(cell) ? `'${cell}` : cell
+  return TO_QUOTE.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** Whether CSV is wanted more than JSON (RFC 9110, section 12.5.1). Sets `Vary: Accept` either way. */

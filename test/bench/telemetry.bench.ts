@@ -69,40 +69,66 @@ test('1,000,000 reports over 90 days, through the real roll-up', { timeout: 3_60
   }
 })
 
+const NAMES = { json: 'application/json', csv: 'text/csv' } as const
+
 test.each([
   ['day', 90, undefined],
   ['day', 90, 'version'],
   ['day', 90, 'tier'],
-  ['day', 60, 'license'],
+  ['day', 90, 'license'],
   ['hour', 31, undefined],
   ['hour', 31, 'version'],
   ['hour', 31, 'tier'],
-  ['hour', 3, 'license'],
+  ['hour', 31, 'license'],
 ] as const)('by %s over %i days, grouped by %s', async (bucket, days, groupBy) => {
-  const { db, clock } = app.services
-  const from = new Date(clock.now().getTime() - (days - 1) * DAY).toISOString()
+  const from = new Date(app.clock.now().getTime() - (days - 1) * DAY).toISOString()
   const group = groupBy === undefined ? '' : `&group_by=${groupBy}`
-  for (const metric of ['queries_total', 'agent_count']) {
-    const path = `/telemetry?product=${world.product}&metric=${metric}&bucket=${bucket}${group}&from=${from}`
-    const times: number[] = []
-    let rows = 0
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const start = performance.now()
-      const { status, body } = await app.admin('GET', path)
-      times.push(since(start))
-      expect(status).toBe(200)
-      rows = body.rows.length
+  for (const format of ['json', 'csv'] as const) {
+    const times: Record<'first' | 'later', number[]> = { first: [], later: [] }
+    const rows: number[] = []
+    const cpu = process.cpuUsage()
+    let requests = 0
+    // Two metrics in turn, a counter and a gauge; of a long series the page after the first one too.
+    for (let round = 0; round < 2 * ROUNDS; round += 1) {
+      const metric = round % 2 === 0 ? 'queries_total' : 'agent_count'
+      const path = `/api/v1/admin/telemetry?product=${world.product}&metric=${metric}&bucket=${bucket}${group}&from=${from}`
+      const first = await asked(path, format)
+      times.first.push(first.ms)
+      rows[0] = first.rows
+      requests += 1
+      if (first.next === null) continue
+      const later = await asked(first.next, format)
+      times.later.push(later.ms)
+      rows[1] = later.rows
+      requests += 1
     }
-    times.sort((a, b) => a - b)
-    const [median = 0, worst = 0] = [times[Math.floor(ROUNDS / 2)], times.at(-1)]
-    const plan = await db.execute(sql`
-      explain select s.* from telemetry_sums s
-      where s.product_id = (select id from products where code = ${world.product}) and s.metric = ${metric}
-        and s.grain = ${bucket} and s.dimension = ${groupBy ?? 'all'} and s.bucket >= ${from}::timestamptz
-      order by s.bucket, s.value limit 20001`)
-    print(
-      `${metric} by ${bucket}, ${days} days, ${groupBy ?? 'all'}: ${rows} rows, median ${median.toFixed(1)} ms, ` +
-        `slowest ${worst.toFixed(1)} ms; ${plan.map((line) => String(line['QUERY PLAN']).trim()).find((line) => line.includes('telemetry_sums'))}`,
-    )
+    const { user, system } = process.cpuUsage(cpu)
+    for (const [index, part] of (['first', 'later'] as const).entries()) {
+      const sorted = times[part].sort((a, b) => a - b)
+      if (sorted.length === 0) continue
+      print(
+        [
+          `${format.padEnd(4)} by ${bucket.padEnd(4)} ${days} days, ${(groupBy ?? 'all').padEnd(7)} ${part.padEnd(5)} page:`,
+          `${String(rows[index]).padStart(5)} rows,`,
+          `median ${ms(sorted[Math.floor(sorted.length / 2)])}, slowest ${ms(sorted.at(-1))}`,
+        ].join(' '),
+      )
+    }
+    print(`     of the processor, outside the database: ${ms((user + system) / 1000 / requests)} a request`)
   }
 })
+
+const ms = (value = 0) => `${value.toFixed(1)} ms`.padStart(9)
+
+/** One page, read to its last byte. Not through the tests' own caller, which holds each answer against its contract. */
+async function asked(path: string, format: keyof typeof NAMES) {
+  const start = performance.now()
+  const answer = await fetch(`${app.url}${path}`, {
+    headers: { Accept: NAMES[format], Authorization: `Bearer ${app.adminKey}` },
+  })
+  const text = await answer.text()
+  const taken = since(start)
+  expect(answer.status).toBe(200)
+  const rows = format === 'json' ? JSON.parse(text).rows.length : text.trimEnd().split('\r\n').length - 1
+  return { ms: taken, rows, next: /<(.+)>/.exec(answer.headers.get('Link') ?? '')?.[1] ?? null }
+}

@@ -4,6 +4,7 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -425,6 +426,22 @@ test('figures come as a table, as JSON and as CSV', async () => {
     metric: 'agent_count',
     rows: [],
   })
+  await app.services.db.execute(sql`
+    insert into telemetry_sums (product_id, metric, grain, dimension, bucket, value, samples, samples_verified,
+      increase, increase_verified, gauge_sum, gauge_sum_verified, gauge_max, instances, instances_verified)
+    select p.id, 'agent_count', 'hour', 'version', ${app.clock.now().toISOString()}::timestamptz - h * interval '1 hour',
+      lpad(v::text, 3, '0'), 1, 0, 0, 0, 5, 0, 5, 1, 0
+    from products p, generate_series(0, 20) h, generate_series(1, 500) v where p.code = 'keldris'`)
+  const long = [...series, '--bucket', 'hour', '--group-by', 'version']
+  const csv = (await here([...long, '--csv'])).out.split('\r\n')
+  expect([csv.length, new Set(csv).size, csv.filter((line) => line.startsWith('bucket')).length]).toEqual([
+    21 * 500 + 2,
+    21 * 500 + 2,
+    1,
+  ])
+  const all = JSON.parse((await here([...long, '--json'])).out)
+  expect([all.rows.length, all.next]).toEqual([21 * 500, null])
+  expect((await leasehold(long)).out.trimEnd().split('\n')).toHaveLength(21 * 500)
   expect((await here(['trials', 'check', '--product', 'keldris', '--json'])).out).toContain(
     '"eligible":false',
   )

@@ -1,6 +1,8 @@
 import { parse } from 'csv-parse/sync'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TelemetrySeries } from '../../src/contract/admin-telemetry.schema.ts'
+import { encodeCursor } from '../../src/domain/paging.ts'
 import { rollUpReports } from '../../src/domain/telemetry/roll-up.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { type GivenReport, reportWriter } from '../support/reports.ts'
@@ -287,16 +289,71 @@ describe('a question', () => {
       401,
     )
   })
+})
 
-  test('whose answer would be endless is refused', async () => {
-    const { world } = await fleet()
-    await app.services.db.execute(sql`
-      insert into telemetry_sums (product_id, metric, grain, dimension, bucket, value, samples, samples_verified,
-        increase, increase_verified, gauge_sum, gauge_sum_verified, instances, instances_verified)
-      select p.id, 'agent_count', 'hour', 'version', '2026-02-01', n::text, 1, 0, 0, 0, 1, 0, 1, 0
-      from products p, generate_series(1, 20001) n where p.code = ${world.product}`)
-    const query = `product=${world.product}&metric=agent_count&bucket=hour&group_by=version&from=2026-02-01T00:00:00Z&to=2026-02-02T00:00:00Z`
-    const { status, body } = await read(query)
-    expect([status, body.reason, body.limit]).toEqual([422, 'too_many_rows', 20_000])
+describe('a long series', () => {
+  /** Path of the first page, for `call`. */
+  const first = (product: string, more: string) =>
+    `/api/v1/admin/telemetry?product=${product}&metric=agent_count&group_by=version&${more}`
+
+  async function pages(path: string, accept: string) {
+    const found: { body: TelemetrySeries; text: string }[] = []
+    for (let next: string | null = path; next !== null; ) {
+      const answer = await app.call('GET', next, { bearer: app.adminKey, headers: { Accept: accept } })
+      expect(answer.status).toBe(200)
+      next = /^<(.+)>; rel="next"$/.exec(answer.headers.get('Link') ?? '')?.[1] ?? null
+      if (accept !== 'text/csv') expect(answer.body.next).toBe(next)
+      found.push(answer)
+    }
+    return found
+  }
+
+  test('comes in pages, each row once, though the clock goes on between them', async () => {
+    const { world, report, rows } = await fleet()
+    const evil = ['a,"b"\r\n', 'é\u0001', '\u{1f600}'.repeat(30)]
+    await report(
+      agents(1, { version: null }),
+      ...['2026-02-27T10:00:00Z', '2026-02-28T10:00:00Z'].flatMap((observedAt) =>
+        evil.map((version) => agents(2, { version, observedAt })),
+      ),
+    )
+    await rollUp()
+    const all = await rows('metric=agent_count&group_by=version')
+    expect(all).toHaveLength(7)
+    const path = first(world.product, 'limit=2')
+    const inPages = await pages(path, 'application/json')
+    expect(inPages.map(({ body }) => body.rows.length)).toEqual([2, 2, 2, 1])
+    expect(inPages.flatMap(({ body }) => body.rows)).toEqual(all)
+    const csv = await pages(path, 'text/csv')
+    const records = csv.flatMap(({ text }): string[][] => parse(text, { from: 2 }))
+    expect(records.map((record) => record[1])).toEqual(
+      all.map(({ group }: { group: string | null }) => group ?? ''),
+    )
+
+    const [page] = inPages
+    const start = await app.call('GET', path, { bearer: app.adminKey })
+    app.clock.advance(40 * 86_400_000)
+    const second = await app.call('GET', start.body.next, { bearer: app.adminKey })
+    expect([second.body.from, second.body.to]).toEqual([page?.body.from, page?.body.to])
+    expect(second.body.rows).toEqual(inPages[1]?.body.rows)
+    app.clock.set(new Date('2026-03-01T12:00:00Z'))
+  })
+
+  test.each([
+    ['no row of its own', 'limit=0'],
+    ['too many rows', 'limit=10001'],
+    ['a cursor that is none', 'after=x'],
+    ['a cursor with a text that no database takes', `after=${encodeCursor(['1767225600', 'a\u0000'])}`],
+    ['half a letter', `after=${encodeCursor(['1767225600', '\ud800'])}`],
+  ])('is not read with %s', async (_, more) => {
+    expect((await app.call('GET', first('fleet-1', more), { bearer: app.adminKey })).status).toBe(422)
+  })
+
+  test('is read from anywhere in time', async () => {
+    const far = first('fleet-1', `after=${encodeCursor(['999999999999999', 'a'])}`)
+    expect((await app.call('GET', far, { bearer: app.adminKey })).body).toMatchObject({
+      rows: [],
+      next: null,
+    })
   })
 })

@@ -2,6 +2,7 @@
 import { type Command, type CommandIo, readArguments, UsageError } from '../command.ts'
 import { printList } from './list.ts'
 import { describeOptions, membersOf, parseOptionsOf, queryOf } from './options.ts'
+import { printPages } from './pages.ts'
 import type { Resource, Verb } from './resource.ts'
 import { send } from './send.ts'
 import { openSession, SESSION_OPTIONS } from './session.ts'
@@ -51,6 +52,7 @@ async function run(resource: Resource, args: string[], io: CommandIo): Promise<v
     const listing = { all: given.all === true, limit: given.limit as string | undefined, json: flags.json }
     return printList(client, { verb, columns, path, query }, listing, io)
   }
+  if (verb.paged) return printPages(client, { verb, columns, path, query }, flags, io)
   await send(client, { verb, columns, path, query, body, fill, id: positionals[0] ?? '' }, flags, io)
 }
 

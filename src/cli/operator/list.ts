@@ -59,8 +59,8 @@ function rowsOf(text: string): Row[] {
   throw new RefusedError(['The server answered with something else than a list.'])
 }
 
-/** RFC 8288. Only the query is taken over: the address of the server is ours to say. */
-function linked(headers: Headers, path: string, size: number): string | null {
+/** The page after this one. RFC 8288. Only the query is taken over: the address of the server is ours to say. */
+export function linked(headers: Headers, path: string, size: number): string | null {
   const link = /<([^>]+)>;\s*rel="next"/.exec(headers.get('Link') ?? '')?.[1]
   if (link === undefined) return null
   const { searchParams } = new URL(link, 'http://server')

@@ -44,6 +44,8 @@ export interface Verb {
   /** A list, and how its next page is found: by the Link header, or after the number of the last entry. */
   list?: 'link' | 'number'
   columns?: readonly Column[]
+  /** The answer is a page, `next` in it the path of the one after; all are fetched. */
+  paged?: true
   /** Rows of an answer that is no list. */
   rows?: (answer: Row) => readonly Row[]
   taking?: Taking

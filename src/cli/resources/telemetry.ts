@@ -10,7 +10,7 @@ export const resource: Resource = {
   ),
   verbs: {
     show: {
-      about: 'By hour or day, for all or by version, tier or license.',
+      about: 'By hour or day, for all or by version, tier or license; every page of it.',
       method: 'GET',
       path: '/telemetry',
       query: {
@@ -23,6 +23,7 @@ export const resource: Resource = {
       },
       rows: ({ rows }) => (Array.isArray(rows) ? rows.filter(isJsonObject) : []),
       csv: true,
+      paged: true,
     },
   },
 }

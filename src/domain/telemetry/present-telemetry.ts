@@ -7,11 +7,16 @@ import type {
 import type { MetricKind } from '../../contract/catalog.ts'
 import type { TelemetryGroup } from '../../contract/telemetry.ts'
 import { publicId } from '../../platform/ids.ts'
-import { rfc3339 } from '../../platform/time.ts'
+import { fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
 import { type Cell, csvOf } from '../table-answer.ts'
 import type { SumsRow, Telemetry } from './read-telemetry.ts'
 
-export function presentTelemetry({ query, kind, from, to, completeUntil, rows }: Telemetry): TelemetrySeries {
+/** `next` is the path of the page after this one. */
+export function presentTelemetry(
+  { query, kind, from, to, completeUntil, page }: Telemetry,
+  next: string | null,
+): TelemetrySeries {
+  const timeOf = bucketNames()
   return {
     product: query.product,
     metric: query.metric,
@@ -21,22 +26,39 @@ export function presentTelemetry({ query, kind, from, to, completeUntil, rows }:
     from: rfc3339(from),
     to: rfc3339(to),
     complete_until: rfc3339(completeUntil),
-    rows: rows.map((row) => presentRow(row, kind, query.group_by)),
+    next,
+    rows: page.items.map((row) => presentRow(row, timeOf(row.bucket), kind, query.group_by)),
   }
 }
 
-function presentRow(row: SumsRow, kind: MetricKind, groupBy: TelemetryGroup | undefined): TelemetryRow {
+/** Writes each time once: a bucket has a row for every group, one after the other. */
+function bucketNames(): (seconds: number) => string {
+  let last: number | undefined
+  let name = ''
+  return (seconds) => {
+    if (seconds !== last) name = rfc3339(fromUnixSeconds(seconds))
+    last = seconds
+    return name
+  }
+}
+
+function presentRow(
+  row: SumsRow,
+  bucket: string,
+  kind: MetricKind,
+  groupBy: TelemetryGroup | undefined,
+): TelemetryRow {
   return {
-    bucket: rfc3339(row.bucket),
+    bucket,
     group: groupName(groupBy, row.value),
-    ...numbersOf(kind, row.samples, row.increase, row.gaugeSum, row.gaugeMax, row.instances),
+    ...numbersOf(kind, row.samples, row.increase, row.gauge_sum, row.gauge_max, row.instances),
     verified: numbersOf(
       kind,
-      row.samplesVerified,
-      row.increaseVerified,
-      row.gaugeSumVerified,
-      row.gaugeMaxVerified,
-      row.instancesVerified,
+      row.samples_verified,
+      row.increase_verified,
+      row.gauge_sum_verified,
+      row.gauge_max_verified,
+      row.instances_verified,
     ),
   }
 }
