@@ -7,10 +7,14 @@ const committed = new WeakMap<Transaction, (() => void)[]>()
 
 /**
  * Runs `work` in one READ COMMITTED transaction and commits. A serialization failure or deadlock runs it again, at
- * most three times; `work` must therefore touch nothing but `tx`. Where `db` is itself the `tx` of this function, the
+ * most three times; `work` must therefore touch nothing but `tx`. Where it cannot be run again, `attempts` is 1. Where `db` is itself the `tx` of this function, the
  * outer one commits both, and hooks wait for that.
  */
-export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+export async function transaction<T>(
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
+  { attempts = ATTEMPTS }: { attempts?: number } = {},
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const hooks: (() => void)[] = []
     try {
@@ -23,7 +27,7 @@ export async function transaction<T>(db: Database, work: (tx: Transaction) => Pr
       else for (const hook of hooks) hook()
       return result
     } catch (error) {
-      if (attempt === ATTEMPTS || !isTransient(error)) throw error
+      if (attempt === attempts || !isTransient(error)) throw error
     }
   }
 }

@@ -77,6 +77,23 @@ describe('an idempotency key', () => {
     expect((await post('/license-keys', 'k', { license_id: body.id, name: 'x' })).status).toBe(201)
   })
 
+  test('is told to come back when the database asks for the transaction again, and is done once then', async () => {
+    const before = await count('customers')
+    const { db } = app.services
+    await db.execute(sql`create sequence attempts`)
+    await db.execute(sql`create function fail_once() returns trigger language plpgsql as $$ begin
+      if nextval('attempts') = 1 then raise exception 'again' using errcode = '40001'; end if; return new; end $$`)
+    await db.execute(
+      sql`create trigger fail_once before insert on idempotency_keys for each row execute function fail_once()`,
+    )
+    const first = await post('/customers', 'again')
+    expect([first.status, first.body.error]).toEqual([503, 'database_unavailable'])
+    expect([first.headers.get('Retry-After'), first.headers.get('Location')]).toEqual(['5', null])
+    expect(await count('customers')).toBe(before)
+    expect((await post('/customers', 'again')).status).toBe(201)
+    expect(await count('customers')).toBe(Number(before) + 1)
+  })
+
   test('is refused with another body or query, and is another key on another path or for another admin', async () => {
     const first = await post('/customers', 'key-1')
     for (const [path, body] of [

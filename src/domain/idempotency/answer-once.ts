@@ -40,6 +40,7 @@ export interface Once {
  * Runs `work` within one transaction, which `ctx.db` is for it, and keeps the answer that it returns. When it returns
  * null it has refused: everything it did is undone, nothing is kept, and so is the result. A process that dies leaves
  * neither effect nor key behind: there is no lease to wait for.
+ * A deadlock or serialization failure is thrown as it is: the caller sends the request again.
  * @throws Refusal `idempotency_in_flight`, `idempotency_key_reused`
  */
 export async function answerOnce(
@@ -52,16 +53,21 @@ export async function answerOnce(
   const requestHash = hmacSha256(ctx.pepper, 'idempotent-request', ...request.content)
   const keys = pinnedKeyring(await readKeyring(ctx))
   try {
-    const once = await transaction(ctx.db, async (tx): Promise<Once> => {
-      await claim(tx, id)
-      const kept = await keptAnswer(tx, ctx, id, requestHash)
-      if (kept) return { answer: kept, replayed: true }
-      const answer = await work({ ...ctx, db: tx, keyring: keys.keyring })
-      if (!answer) throw new Refused()
-      const sealedAnswer = seal(answerKey(ctx), sealName(id, requestHash), encode(answer))
-      await tx.insert(idempotencyKeys).values({ id, requestHash, sealedAnswer, createdAt: ctx.clock.now() })
-      return { answer, replayed: false }
-    })
+    // Whoever hands in the work runs it once: what answers a request cannot answer it twice.
+    const once = await transaction(
+      ctx.db,
+      async (tx): Promise<Once> => {
+        await claim(tx, id)
+        const kept = await keptAnswer(tx, ctx, id, requestHash)
+        if (kept) return { answer: kept, replayed: true }
+        const answer = await work({ ...ctx, db: tx, keyring: keys.keyring })
+        if (!answer) throw new Refused()
+        const sealedAnswer = seal(answerKey(ctx), sealName(id, requestHash), encode(answer))
+        await tx.insert(idempotencyKeys).values({ id, requestHash, sealedAnswer, createdAt: ctx.clock.now() })
+        return { answer, replayed: false }
+      },
+      { attempts: 1 },
+    )
     if (keys.changed()) await reloadKeyring(ctx)
     return once
   } catch (error) {

@@ -21,9 +21,16 @@ export const idempotency = () =>
     const content = [new URL(c.req.url).search, await c.req.text()]
     const once = await answerOnce(ctx, { key, method, path, content }, async (within) => {
       c.set('ctx', within)
-      await next()
-      c.set('ctx', ctx)
+      try {
+        await next()
+      } finally {
+        c.set('ctx', ctx)
+      }
       return c.res.status < 400 ? keep(c) : null
+    }).catch((error: unknown) => {
+      // What was answered is undone: nothing of it may be told along with the refusal.
+      if (c.finalized) for (const name of KEPT_HEADERS) c.res.headers.delete(name)
+      throw error
     })
     if (!once?.replayed) return
     const { status, headers, body } = once.answer
