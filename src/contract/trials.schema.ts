@@ -37,6 +37,9 @@ export const trialOffer = z
     eligible: z.boolean().meta({
       description: 'Whether a trial is offered. Whether this address had its one is said by the start alone.',
     }),
+    has_trial: z.literal(false).meta({
+      description: 'What Keldris reads. Never true: whether an address had its trial is not told here.',
+    }),
     reason: z.literal('trial_not_offered').optional(),
     trial_duration_days: z
       .int()

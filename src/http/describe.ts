@@ -7,6 +7,8 @@ type Parameter = { $ref: string }
 
 const IDEMPOTENCY_KEY: Parameter = { $ref: '#/components/parameters/IdempotencyKey' }
 const REPLAYED = { $ref: '#/components/headers/IdempotentReplayed' }
+/** Beside the admin API. Its keys are at least 16 characters long. */
+const KEYED = new Set(['/api/v1/trials/start'])
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 /** Names the parts that `describeAll` refers to. */
@@ -17,7 +19,8 @@ export function registerShared(app: Router): void {
     required: false,
     description:
       'A new one for each new request, best a random UUID. Sent again with the same body, the request does nothing and ' +
-      'gets its first answer, for at least 24 h. While the first is under way: 409; with another body: 422.',
+      'gets its first answer, for at least 24 h. While the first is under way: 409; with another body: 422. ' +
+      'Where no credential is needed, at least 16 characters.',
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[ -~]+$' },
     example: '7f1ccd3e-4a4b-4a0e-9a51-2d1f5a5b0c11',
   })
@@ -35,7 +38,7 @@ export function describeAll(document: Document): Document {
       if (!operation) continue
       const responses: Record<string, unknown> = operation.responses ?? {}
       if (responses.default) responses['4XX'] = responses.default
-      if (method !== 'post' || !path.startsWith('/api/v1/admin/')) continue
+      if (method !== 'post' || !(path.startsWith('/api/v1/admin/') || KEYED.has(path))) continue
       operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY]
       for (const [status, response] of Object.entries(responses)) {
         if (!status.startsWith('2')) continue

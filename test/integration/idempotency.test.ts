@@ -132,7 +132,7 @@ describe('an idempotency key', () => {
   })
 
   test('of a request that is under way is refused until that one has ended', async () => {
-    const request = { key: 'k', method: 'POST', path: '/p', content: ['', '{}'] }
+    const request = { caller: 'a', key: 'k', method: 'POST', path: '/p', content: ['', '{}'] }
     const kept = { status: 200, headers: {}, body: '' }
     const ended = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<void>()
@@ -159,7 +159,7 @@ describe('an idempotency key', () => {
     expect((await post('/customers', 'key-1')).status).toBe(201)
     expect((await renew('2028-01-01T00:00:00Z')).status).toBe(200)
     const customers = await count('customers')
-    const request = { key: 'undone', method: 'POST', path: '/p', content: [] }
+    const request = { caller: 'a', key: 'undone', method: 'POST', path: '/p', content: [] }
     const undone = await answerOnce(app.ctx, request, async (within) => {
       await createCustomer(within, { name: 'late', company: '', email: null, metadata: {} })
       return null

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestApp, type TestApp } from '../support/app.ts'
+import { type Answer, startTestApp, type TestApp } from '../support/app.ts'
 import { createWorld } from '../support/world.ts'
 
 let app: TestApp
@@ -115,9 +116,61 @@ describe('a trial', () => {
   })
 })
 
+describe('a trial whose answer was lost', () => {
+  const key = () => `key-${randomUUID()}`
+  const keyed = (Idempotency: string, body: Record<string, unknown>, to = app) =>
+    to.call('POST', '/api/v1/trials/start', {
+      body: { product: 'keldris', tier: 'pro', ...body },
+      headers: { 'Idempotency-Key': Idempotency },
+    })
+
+  test('is told again to the same request with the same key, byte for byte, by any process', async () => {
+    const [email, own] = [somebody(), key()]
+    const first = await keyed(own, { email })
+    expect([first.status, first.headers.get('Idempotent-Replayed')]).toEqual([201, null])
+    const other = await startTestApp({ beside: app })
+    const again = await keyed(own, { email }, other)
+    await other.stop()
+    expect([again.status, again.text, again.headers.get('Idempotent-Replayed')]).toEqual([
+      201,
+      first.text,
+      'true',
+    ])
+    const rows = JSON.stringify(await app.services.db.execute(sql`select * from idempotency_keys`))
+    expect(rows).not.toContain(first.body.license_key)
+    expect(rows).not.toMatch(/example\.com/)
+  })
+
+  test('is told to nobody with another key, another address, another body, or a key that can be guessed', async () => {
+    const [email, own] = [somebody(), key()]
+    expect((await keyed(own, { email })).status).toBe(201)
+    const codeOf = async (answer: Promise<Answer>) => (await answer).body.error
+    expect(await codeOf(keyed(key(), { email }))).toBe('trial_already_used')
+    expect(await codeOf(keyed(own, { email, name: 'Eve' }))).toBe('idempotency_key_reused')
+    const stranger = await keyed(own, { email: somebody() })
+    expect([stranger.status, stranger.headers.get('Idempotent-Replayed')]).toEqual([201, null])
+    expect(await codeOf(keyed('1', { email: somebody() }))).toBe('invalid_request')
+  })
+
+  test('counts as one of the address for each time that it is asked for', async () => {
+    const alone = await startTestApp({
+      beside: app,
+      dependencies: { peerAddress: () => '2001:db8:fffe:1::1' },
+    })
+    const [email, own] = [somebody(), key()]
+    const answers = await Promise.all(Array.from({ length: 12 }, () => keyed(own, { email }, alone)))
+    await alone.stop()
+    const of = (status: number) => answers.filter((answer) => answer.status === status).length
+    expect(of(201)).toBeGreaterThan(0)
+    expect([of(201) + of(409), of(429)]).toEqual([10, 2])
+    expect(new Set(answers.filter(({ status }) => status === 201).map(({ text }) => text)).size).toBe(1)
+  })
+})
+
 describe('the check', () => {
   const offered = {
     eligible: true,
+    has_trial: false,
     trial_duration_days: 14,
     tiers: [{ tier: 'pro', name: 'pro', trial_duration_days: 14 }],
   }

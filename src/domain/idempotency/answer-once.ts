@@ -17,6 +17,8 @@ export const IDEMPOTENCY_LIFE = DAY_SECONDS
 const RETRY_SECONDS = '1'
 
 export interface OnceRequest {
+  /** Whose key it is: nobody meets, or learns of, the keys of another. */
+  caller: string
   key: string
   method: string
   path: string
@@ -48,8 +50,7 @@ export async function answerOnce(
   request: OnceRequest,
   work: (ctx: Ctx) => Promise<KeptAnswer | null>,
 ): Promise<Once | null> {
-  // Per caller: nobody meets, or learns of, the keys of another.
-  const id = sha256Hex(JSON.stringify([ctx.actor.id, request.method, request.path, request.key]))
+  const id = sha256Hex(JSON.stringify([request.caller, request.method, request.path, request.key]))
   const requestHash = hmacSha256(ctx.pepper, 'idempotent-request', ...request.content)
   const keys = pinnedKeyring(await readKeyring(ctx))
   try {

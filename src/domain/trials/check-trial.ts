@@ -20,6 +20,7 @@ export async function checkTrial(ctx: Ctx, query: TrialQuery): Promise<TrialOffe
   const asked = query.tier === undefined ? offered[0] : offered.find(({ tier }) => tier === query.tier)
   return {
     eligible: asked !== undefined,
+    has_trial: false,
     ...(asked ? {} : { reason: 'trial_not_offered' as const }),
     trial_duration_days: asked?.trial_duration_days ?? null,
     tiers: offered,

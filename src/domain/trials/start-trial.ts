@@ -11,6 +11,7 @@ import { addDays, rfc3339 } from '../../platform/time.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, type ProductRow, productByCode, type TierRow } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal } from '../context.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { insertDistinct } from '../licenses/issue-license-key.ts'
 import { findLicense } from '../licenses/license-facts.ts'
 import { countUse } from './count-use.ts'
@@ -26,9 +27,39 @@ interface Trial {
   now: Date
 }
 
-/** @throws Refusal `product_unknown`, `trial_not_offered`, `trial_already_used`, `rate_limited` */
-export async function startTrial(ctx: Ctx, input: TrialRequest): Promise<TrialAnswer> {
+export interface StartedTrial {
+  answer: TrialAnswer
+  /** Whether it is the answer of an earlier request with the same key. */
+  replayed: boolean
+}
+
+/**
+ * With an idempotency key, whoever sends the same words again gets the same answer. The key belongs to product and
+ * address, so that nobody meets one of another.
+ * @throws Refusal `product_unknown`, `trial_not_offered`, `trial_already_used`, `rate_limited`, and those of `answerOnce`
+ */
+export async function startTrial(ctx: Ctx, input: TrialRequest, key?: string): Promise<StartedTrial> {
+  // Before the one transaction, which a refusal undoes: refused and repeated requests count, too.
   await countRequest(ctx, STARTS)
+  if (key === undefined) return { answer: await grantTrial(ctx, input), replayed: false }
+  const { product, tier, email, name, company } = input
+  const request = {
+    caller: JSON.stringify(['trial', product, normalEmail(email)]),
+    key,
+    method: 'POST',
+    path: '/api/v1/trials/start',
+    content: [JSON.stringify([product, tier, email, name ?? null, company ?? null])],
+  }
+  const once = await answerOnce(ctx, request, async (within) => ({
+    status: 201,
+    headers: {},
+    body: JSON.stringify(await grantTrial(within, input)),
+  }))
+  if (!once) throw new Error('a trial was neither granted nor refused')
+  return { answer: JSON.parse(once.answer.body) as TrialAnswer, replayed: once.replayed }
+}
+
+async function grantTrial(ctx: Ctx, input: TrialRequest): Promise<TrialAnswer> {
   const product = await productByCode(ctx.db, input.product)
   const trial: Trial = {
     product,
@@ -147,5 +178,7 @@ async function insertLicense(
 const alreadyUsed = (product: ProductRow) =>
   new Refusal('trial_already_used', `This e-mail address has had its trial of ${product.name}.`, {
     facts: { product: product.code },
-    fix: 'Use the license key that the trial began with, or ask the vendor for a license.',
+    fix:
+      'Use the license key that the trial began with, or ask the vendor for a license. An answer that was lost is ' +
+      'given again to the same request with the same Idempotency-Key.',
   })

@@ -2,32 +2,35 @@
 import type { Context as HonoContext } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { Refusal } from '../../domain/context.ts'
 import { answerOnce, type KeptAnswer } from '../../domain/idempotency/answer-once.ts'
+import { readIdempotencyKey } from '../../domain/idempotency/read-key.ts'
 import type { HttpEnv } from '../../domain/routing.ts'
 
-const PRINTABLE = /^[\x20-\x7e]{1,255}$/
 /** What is given again beside status and body; all else belongs to the one exchange. */
 const KEPT_HEADERS = ['Content-Type', 'Location', 'Link']
 
 /** An answer below 400 is kept and given again byte for byte; a refusal has done nothing, and may be tried again. */
 export const idempotency = () =>
   createMiddleware<HttpEnv>(async (c, next) => {
-    const key = c.req.header('Idempotency-Key')
-    if (key === undefined || c.req.method !== 'POST') return next()
-    if (!PRINTABLE.test(key)) throw malformedKey()
+    const header = c.req.header('Idempotency-Key')
+    if (header === undefined || c.req.method !== 'POST') return next()
+    const key = readIdempotencyKey(header)
     const ctx = c.get('ctx')
     const { method, path } = c.req
     const content = [new URL(c.req.url).search, await c.req.text()]
-    const once = await answerOnce(ctx, { key, method, path, content }, async (within) => {
-      c.set('ctx', within)
-      try {
-        await next()
-      } finally {
-        c.set('ctx', ctx)
-      }
-      return c.res.status < 400 ? keep(c) : null
-    }).catch((error: unknown) => {
+    const once = await answerOnce(
+      ctx,
+      { caller: ctx.actor.id, key, method, path, content },
+      async (within) => {
+        c.set('ctx', within)
+        try {
+          await next()
+        } finally {
+          c.set('ctx', ctx)
+        }
+        return c.res.status < 400 ? keep(c) : null
+      },
+    ).catch((error: unknown) => {
       // What was answered is undone: nothing of it may be told along with the refusal.
       if (c.finalized) for (const name of KEPT_HEADERS) c.res.headers.delete(name)
       throw error
@@ -45,11 +48,3 @@ async function keep(c: HonoContext<HttpEnv>): Promise<KeptAnswer> {
   }
   return { status: c.res.status, headers, body: await c.res.clone().text() }
 }
-
-const malformedKey = () =>
-  new Refusal('invalid_request', 'The idempotency key is not valid.', {
-    facts: {
-      errors: [{ pointer: '/Idempotency-Key', message: 'is not 1 to 255 printable ASCII characters' }],
-    },
-    fix: 'Send a random UUID in Idempotency-Key, a new one for each new request.',
-  })
