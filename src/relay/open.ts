@@ -1,20 +1,24 @@
 // What the relay is made of, put together once: store, vendor, front and seats. Listens to nobody yet.
-import { randomUUID } from 'node:crypto'
 import type { RelaySettings } from '../config/relay-settings.ts'
 import type { Logger } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
 import { nodeHost } from '../sdk/host/node.ts'
 import type { FrontContext } from './front/answers.ts'
+import { ownNumbers } from './front/own-numbers.ts'
 import { type Enrolment, openRelayKey, readEnrolment } from './identity.ts'
-import { proofHash } from './proofs.ts'
+import { proofHash, requestHash } from './proofs.ts'
 import { type Allotments, openAllotments } from './seats/allotments.ts'
 import { leaseSigner } from './seats/lease.ts'
 import { seatOffice } from './seats/office.ts'
+import { groupCommits } from './store/commits.ts'
 import { grantStore } from './store/grants.ts'
 import { type LeaseStore, leaseStore } from './store/leases.ts'
 import { openDatabase } from './store/open.ts'
+import { type Prune, pruning } from './store/prune.ts'
 import { reportQueue } from './store/queue.ts'
 import { wordStore } from './store/words.ts'
+import { askWhenStale } from './sync/freshness.ts'
+import { type LicenseList, licenseList } from './sync/licenses.ts'
 import { upstreamClient } from './upstream/client.ts'
 import { openVendorKeys } from './upstream/vendor-keys.ts'
 
@@ -30,6 +34,8 @@ export interface OpenedRelay {
   front: FrontContext
   leases: LeaseStore
   allotments: Allotments
+  list: LicenseList
+  prune: Prune
   close(): void
 }
 
@@ -39,19 +45,28 @@ export interface OpenOptions {
   /** Told when the vendor comes or goes, and when a seat was leased or given back. */
   onUpstream(away: boolean): void
   onSeat(): void
+  /** Somebody met a license that is not fresh. */
+  onStale(): void
 }
 
 /** @throws StartError with what is missing or unsafe. */
-export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptions): Promise<OpenedRelay> {
+export async function openRelay({
+  settings,
+  log,
+  onUpstream,
+  onSeat,
+  onStale,
+}: OpenOptions): Promise<OpenedRelay> {
   const database = openDatabase(settings.folder, log)
   try {
     const key = await openRelayKey(settings.folder)
     const enrolment = complete(settings, await readEnrolment(settings.folder))
     const host = nodeHost()
     const now = host.clock.wall
-    const words = wordStore(database)
-    const grants = grantStore(database)
-    const leases = leaseStore(database)
+    const commits = groupCommits(database)
+    const words = wordStore(database, commits)
+    const grants = grantStore(database, commits)
+    const leases = leaseStore(database, commits)
     const upstream = upstreamClient({
       host,
       url: enrolment.upstream,
@@ -85,7 +100,7 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
     if (kept !== null && !(await keys.follow(kept))) log.warn({}, 'the kept key set is not the vendor’s')
     const { relayId, relayKey } = enrolment
     const hash = proofHash(key.proofKey)
-    const allotments = openAllotments({ words, keys, upstream, relayId, relayKey, log, now })
+    const allotments = openAllotments({ words, commits, keys, upstream, relayId, relayKey, log, now })
     await allotments.load()
     const sign = leaseSigner(key.privateKey, key.kid)
     const allotment = allotments.of
@@ -93,6 +108,7 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
       relayId,
       sign,
       leases,
+      commits,
       grants,
       words,
       keys,
@@ -101,12 +117,17 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
       now,
       onChange: onSeat,
     })
-    let own = 0
+    const queue = reportQueue(database, commits, { mostBytes: settings.queueBytes, mostAge: MOST_REPORT_AGE })
+    const list = licenseList(words)
+    const own = ownNumbers({ words, queue, commits, hash: requestHash(key.proofKey), now })
     return {
       enrolment,
       leases,
       allotments,
+      list,
+      prune: pruning(database, commits),
       front: {
+        commits,
         grants,
         words,
         keys,
@@ -117,12 +138,16 @@ export async function openRelay({ settings, log, onUpstream, onSeat }: OpenOptio
         log,
         times: settings,
         intervals: INTERVALS,
-        queue: reportQueue(database, { mostBytes: settings.queueBytes, mostAge: MOST_REPORT_AGE }),
-        own: { bootId: randomUUID(), next: () => own++ },
+        queue,
+        own,
+        meet: askWhenStale({ known: list.known, times: settings, now, ask: onStale }),
         keeps: settings.cache,
         counts: { kept: 0, missed: 0, inGrace: 0, forwarded: 0 },
       },
-      close: () => database.close(),
+      close() {
+        commits.close()
+        database.close()
+      },
     }
   } catch (error) {
     database.close()

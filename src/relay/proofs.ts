@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { InstanceRequest } from './front/request.ts'
 import { word } from './front/request.ts'
-import type { ProofKind } from './store/grants.ts'
+import type { ProofKind } from './store/credentials.ts'
 
 export interface ShownProof {
   kind: ProofKind
@@ -16,6 +16,12 @@ export const proofHash =
   (key: Uint8Array): HashProof =>
   (kind, text) =>
     createHmac('sha256', key).update(`${kind}\0${text}`).digest('hex')
+
+/** What a request is known by when it comes again, credential and all. */
+export const requestHash =
+  (key: Uint8Array) =>
+  (text: string): string =>
+    createHmac('sha256', key).update(`request\0${text}`).digest('base64url')
 
 /** The long-lived credentials that a request shows. A JWT is none: its signature speaks for itself. */
 export function shownProofs(request: InstanceRequest, hash: HashProof): ShownProof[] {

@@ -21,7 +21,6 @@ import { standingOf } from './local/standing.ts'
 import { openRelay } from './open.ts'
 import { cleanUp } from './sync/clean-up.ts'
 import { startSync } from './sync/engine.ts'
-import { knownLicenses } from './sync/licenses.ts'
 import { paced } from './sync/paced.ts'
 import { syncPass } from './sync/pass.ts'
 
@@ -47,9 +46,10 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     onUpstream(away) {
       if (stopping) return
       live.check()
-      if (!away) void sync.now()
+      if (!away) sync.soon()
     },
-    onSeat: () => void (front.upstream.isAway() === true || sync.now()),
+    onSeat: () => void (front.upstream.isAway() === true || sync.soon()),
+    onStale: () => sync.ask(),
   })
   const { front, enrolment, leases, allotments } = relay
   const pass = () => syncPass({ relay, log, isStopping: () => stopping })
@@ -61,7 +61,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     chance: Math.random,
     now: front.now,
   })
-  const hinted = paced(HINT_STEP_MS, () => void sync.now())
+  const hinted = paced(HINT_STEP_MS, sync.soon)
   const sockets = instanceSockets(front)
   const hints = passOn(sockets)
   const live = keepUpstreamSocket({
@@ -87,7 +87,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
       upstream: front.upstream,
       isLive: live.isOpen,
       sync,
-      known: () => knownLicenses(front.words),
+      known: relay.list.known,
       front,
       leases,
       allotments,
@@ -128,7 +128,11 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     const { text, contentType } = await metrics()
     return c.text(text, 200, { 'Content-Type': contentType })
   })
-  const local = { internalKey: settings.internalKey, standing, sync, development }
+  const seen = () => {
+    front.meet()
+    return standing()
+  }
+  const local = { internalKey: settings.internalKey, standing: seen, sync, development }
   mountLocalApi(app, local)
   mountPage(app, local)
   mountPublicKeys(app, front)
@@ -152,7 +156,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     relay.close()
     throw error
   }
-  void sync.now()
+  sync.soon()
   return {
     port: (server.address() as AddressInfo).port,
     relayId: enrolment.relayId,

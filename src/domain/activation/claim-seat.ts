@@ -1,14 +1,11 @@
 // Seats, exact under concurrency: whoever takes one holds the license's row while counting (T10).
 import { and, eq, sql } from 'drizzle-orm'
 import type { CredentialSource } from '../../contract/catalog.ts'
+import { CHURN_DAYS, seatChurn } from '../../contract/seats.ts'
 import type { Executor, Transaction } from '../../db/client.ts'
 import { activations, forgottenSeats } from '../../db/schema/index.ts'
 import type { LicenseFacts } from '../licenses/license-facts.ts'
 import { allottedSeats } from '../relays/allotted-seats.ts'
-
-const CHURN_DAYS = 30
-const CHURN_BASE = 20
-const CHURN_PER_SEAT = 10
 
 export interface SeatRequest {
   license: LicenseFacts
@@ -103,7 +100,7 @@ async function refuseWhenFull(
   returning: boolean,
 ): Promise<SeatOutcome | null> {
   const limit = license.seatLimit
-  const churn = license.tier.seatChurn ?? (limit === null ? null : CHURN_BASE + CHURN_PER_SEAT * limit)
+  const churn = license.tier.seatChurn ?? (limit === null ? null : seatChurn(limit))
   if (limit === null && churn === null) return null
   const at = now.toISOString()
   const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`

@@ -1,9 +1,11 @@
 // How an instance's request becomes an answer: the vendor's, word for word, or what the relay holds of it.
 import type { Logger } from '../../platform/logger.ts'
+import type { FullHouse } from '../seats/full-house.ts'
 import type { SeatOffice } from '../seats/office.ts'
 import type { ReportQueue } from '../store/queue.ts'
 import type { Upstream } from '../upstream/client.ts'
 import {
+  NOTHING,
   type OfflineAnswer,
   type OfflineContext,
   offlineHeartbeat,
@@ -12,9 +14,10 @@ import {
   offlineToken,
   provenLicense,
 } from './offline.ts'
-import { remember } from './remember.ts'
-import { heartbeatReport, type OwnNumbering, refreshReport, telemetryReports } from './reports.ts'
-import { type InstanceRequest, instanceIdOf, productOf } from './request.ts'
+import { numbered, type OwnNumbers } from './own-numbers.ts'
+import { queueHeartbeat, queueRefresh, queueTelemetry } from './queueing.ts'
+import { type Asked, remember } from './remember.ts'
+import { type InstanceRequest, instanceIdOf } from './request.ts'
 
 export type Exchange =
   | 'exchange'
@@ -33,13 +36,16 @@ export interface Answer {
   cache?: string
 }
 
-export type Refused = { refused: 'killed' | 'away'; why: string }
+/** `full`: the allotment's limit that was met. `why` the vendor was asked in vain. */
+export type Refused = { refused: 'killed' | 'away'; why: string } | { refused: 'full'; full: FullHouse }
 
 export interface FrontContext extends OfflineContext {
   upstream: Upstream
   queue: ReportQueue
-  own: OwnNumbering
+  own: OwnNumbers
   seats: SeatOffice
+  /** Told with each request: a license that is not fresh is synced. */
+  meet(): void
   /** Whether answers are kept (ENABLE_CACHE). */
   keeps: boolean
   counts: { kept: number; missed: number; inGrace: number; forwarded: number }
@@ -53,21 +59,51 @@ export async function answer(
   request: InstanceRequest,
 ): Promise<Answer | Refused> {
   const { method, path, bearer, text } = request
-  const result = await context.upstream.send({ method, path, bearer, body: text }, 'instance')
+  context.meet()
+  const onDisk = context.commits.watch()
+  const asked = { turn: context.words.turn(), at: context.now() }
+  const body = context.keeps && REPORTING.includes(what) ? numbered(request, context.own) : text
+  const result = await context.upstream.send({ method, path, bearer, body }, 'instance')
   if (result.kind === 'answer') {
     context.counts.forwarded += 1
     if (result.body !== null && context.keeps) {
-      await remember(context, request, result.status, result.body).catch((error: unknown) => {
-        context.log.error({ err: error }, 'an answer of the vendor could not be kept')
-      })
-      if (what === 'deactivate' && result.status < 300) await partFrom(context, request)
+      await keepAnswer(context, what, request, asked, { status: result.status, body: result.body })
+        .then(onDisk)
+        .catch((error: unknown) => {
+          context.log.error({ err: error }, 'an answer of the vendor could not be kept')
+        })
     }
     return { status: result.status, text: withOwnChannel(result, request.sync) }
   }
   const offline = context.keeps
-    ? await answerOffline(context, what, request).catch(cannotKeep(context))
+    ? await acknowledged(answerOffline(context, what, request), onDisk).catch(cannotKeep(context))
     : NOTHING
   return count(context, offline, result.why)
+}
+
+/** Those whose requests carry a report. */
+const REPORTING: readonly Exchange[] = ['heartbeat', 'refresh']
+
+/** Nobody is told of what is not on disk. */
+async function acknowledged(
+  answering: Promise<OfflineAnswer>,
+  onDisk: () => Promise<void>,
+): Promise<OfflineAnswer> {
+  const given = await answering
+  await onDisk()
+  return given
+}
+
+async function keepAnswer(
+  context: FrontContext,
+  what: Exchange,
+  request: InstanceRequest,
+  asked: Asked,
+  { status, body }: { status: number; body: Record<string, unknown> },
+): Promise<void> {
+  const granted = await remember(context, request, asked, status, body)
+  if (granted) context.seats.replaced(granted)
+  if (what === 'deactivate' && status < 300) await partFrom(context, request)
 }
 
 /** A disk that is full, or worse: what was to be written was not, and so nothing is acknowledged. */
@@ -80,14 +116,10 @@ const cannotKeep =
 
 /** The instance gave its seat back: nothing of that license is served to it any more. */
 async function partFrom(context: FrontContext, request: InstanceRequest): Promise<void> {
-  try {
-    await context.seats.giveBack(request)
-    const instanceId = instanceIdOf(request)
-    const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
-    if (instanceId !== null && license) context.grants.part(license.product, instanceId, license.licenseId)
-  } catch (error) {
-    context.log.error({ err: error }, 'a seat that was given back could not be noted')
-  }
+  await context.seats.giveBack(request)
+  const instanceId = instanceIdOf(request)
+  const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
+  if (instanceId !== null && license) context.grants.part(license.product, instanceId, license.licenseId)
 }
 
 /** The vendor's words as they came, but for the address of the live channel: the instance listens to the relay. */
@@ -99,8 +131,6 @@ function withOwnChannel(
   if (typeof config !== 'object' || config === null || !('sync' in config)) return text
   return JSON.stringify({ ...body, config: { ...config, sync } })
 }
-
-const NOTHING: OfflineAnswer = { kind: 'nothing', why: 'unknown_instance' }
 
 async function answerOffline(
   context: FrontContext,
@@ -143,52 +173,10 @@ async function orSeat(
     : kept
 }
 
-async function queueHeartbeat(context: FrontContext, request: InstanceRequest): Promise<boolean> {
-  const [product, instanceId] = [productOf(request), instanceIdOf(request)]
-  if (product === null || instanceId === null) return false
-  const proven = (await provenLicense(context, request, instanceId)) !== null
-  const named = { product, instanceId }
-  return context.queue.add(heartbeatReport(request, named, context.own, context.now(), proven))
-}
-
-/** False where there is no room: an answer would say that the report was taken. */
-async function queueRefresh(context: FrontContext, request: InstanceRequest): Promise<boolean> {
-  const instanceId = instanceIdOf(request)
-  const license = instanceId === null ? null : await provenLicense(context, request, instanceId)
-  if (instanceId === null || !license) return true
-  const named = { product: license.product, instanceId }
-  return context.queue.add(refreshReport(request, named, context.own, context.now()))
-}
-
-/** A batch is taken from a credential that the relay knows, for instances that it knows. */
-async function queueTelemetry(context: FrontContext, request: InstanceRequest): Promise<OfflineAnswer> {
-  const reports = Array.isArray(request.body.reports)
-    ? (request.body.reports as { instance_id?: unknown }[])
-    : []
-  const first = reports.find((report) => typeof report?.instance_id === 'string')?.instance_id
-  const license = typeof first === 'string' ? await provenLicense(context, request, first) : null
-  if (!license) return NOTHING
-  const { product } = license
-  // A credential speaks for its own instance, the batch of a site's collector for those that it proved.
-  const proven = new Set<string>()
-  for (const name of new Set(reports.map(({ instance_id }) => instance_id))) {
-    if (typeof name !== 'string') continue
-    if ((await provenLicense(context, request, name))?.product === product) proven.add(name)
-  }
-  const known = (instanceId: string) => proven.has(instanceId)
-  const batch = telemetryReports(request, product, known, context.now())
-  const kept = batch.reports.filter((report) => context.queue.add(report))
-  if (kept.length < batch.reports.length) return NOTHING
-  return {
-    kind: 'kept',
-    cache: 'hit; age=0',
-    body: { accepted: kept.length, duplicates: 0, rejected: batch.rejected },
-  }
-}
-
 function count(context: FrontContext, offline: OfflineAnswer, why: string): Answer | Refused {
   if (offline.kind !== 'kept') {
     context.counts.missed += 1
+    if (offline.kind === 'full') return { refused: 'full', full: offline.full }
     return { refused: offline.kind === 'killed' ? 'killed' : 'away', why }
   }
   context.counts.kept += 1

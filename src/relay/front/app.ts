@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, type ErrorCode } from '../../contract/errors.ts'
 import { SYNC_PATH } from '../../contract/sync.ts'
+import { fullHouseWords } from '../seats/full-house.ts'
 import { type Answer, answer, type Exchange, type FrontContext, type Refused } from './answers.ts'
 import type { InstanceRequest } from './request.ts'
 
@@ -67,6 +68,10 @@ async function requestOf(
 const channelOf = (url: string): string => url.replace(/^http/, 'ws') + SYNC_PATH
 
 function respond(c: Context, given: Answer | Refused): Response {
+  if ('refused' in given && given.refused === 'full') {
+    const { message, fix } = fullHouseWords(given.full)
+    return problem(c, 'vendor_unreachable', message, { ...given.full, fix })
+  }
   if ('refused' in given) {
     return given.refused === 'killed'
       ? problem(c, 'instance_killed', 'The vendor has switched this instance off.')

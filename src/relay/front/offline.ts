@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Action } from '../../contract/claims.ts'
 import type { LeaseAge } from '../../license/license-jwt.ts'
 import { shownJwt, shownProofs } from '../proofs.ts'
+import type { FullHouse } from '../seats/full-house.ts'
 import { cacheHeader, type FreshnessTimes, syncState } from '../states.ts'
 import type { KeptGrant } from '../store/grants.ts'
 import type { Memory } from './remember.ts'
@@ -12,7 +13,11 @@ import { type InstanceRequest, instanceIdOf, productOf } from './request.ts'
 export type OfflineAnswer =
   | { kind: 'kept'; body: Record<string, unknown>; cache: string }
   | { kind: 'killed' }
+  | { kind: 'full'; full: FullHouse }
   | { kind: 'nothing'; why: 'unknown_instance' | 'lease_over' | 'rejected' }
+
+/** Not known here, which says nothing (T2). */
+export const NOTHING: OfflineAnswer = { kind: 'nothing', why: 'unknown_instance' }
 
 export interface OfflineContext extends Memory {
   times: FreshnessTimes
@@ -107,7 +112,6 @@ export async function offlineHeartbeat(
   const instance =
     instanceId === null || product === null ? null : context.grants.instance(product, instanceId)
   if (!instance) return { kind: 'nothing', why: 'unknown_instance' }
-  context.grants.see(instance.product, instance.instanceId, context.now())
   const action = actionOf(context, instance.product, instance.instanceId)
   const [grant] = context.grants
     .ofInstance(instance.product, instance.instanceId)
@@ -171,8 +175,7 @@ async function isProven(context: Memory, request: InstanceRequest, instanceId: s
  * words is told again, as its protocol has it.
  */
 export function actionOf({ words, grants }: Memory, product: string, instanceId: string): Action {
-  const heard = words.ofInstance(product, instanceId)
-  return heard?.action ?? grants.instance(product, instanceId)?.action ?? 'none'
+  return words.ofInstance(product, instanceId) ?? grants.instance(product, instanceId)?.action ?? 'none'
 }
 
 async function liveEntitlement({ keys, words }: Memory, grant: KeptGrant): Promise<string | null> {

@@ -1,12 +1,16 @@
 // What an answer of the vendor leaves behind: grants and words whose signatures hold, and whose credential was accepted.
-import { ACTIONS } from '../../contract/claims.ts'
+import { ACTIONS, type DirectiveClaims } from '../../contract/claims.ts'
 import { type HashProof, type ShownProof, shownJwt, shownProofs } from '../proofs.ts'
+import type { Commits } from '../store/commits.ts'
 import type { GrantStore, KeptGrant } from '../store/grants.ts'
+import type { Turn } from '../store/latest-words.ts'
 import type { WordStore } from '../store/words.ts'
 import type { VendorKeys } from '../upstream/vendor-keys.ts'
+import { type RefusedCredential, refusedCredentials } from './refused-credentials.ts'
 import { type InstanceRequest, instanceIdOf, nonceOf, productOf, word } from './request.ts'
 
 export interface Memory {
+  commits: Commits
   grants: GrantStore
   words: WordStore
   keys: VendorKeys
@@ -25,34 +29,46 @@ const OWN_OF_AN_ANSWER = [
   'expires_in',
 ]
 
+/** What of an answer is believed, once every signature was looked at. */
+interface Believed {
+  granted: Granted | null
+  directive: DirectiveClaims | null
+  entitlement: { licenseId: string; token: string } | null
+  refused: RefusedCredential[]
+}
+
+/** When a request was sent on to the vendor. */
+export interface Asked {
+  turn: Turn
+  /** Unix milliseconds. */
+  at: number
+}
+
 /**
  * Keeps what the vendor signed in this answer. Nothing unsigned grants or takes anything; the plain `action` and
- * `config` are kept for clients that know no directive.
+ * `config` are kept for clients that know no directive. Returns whose grant was kept, or null.
  */
 export async function remember(
   memory: Memory,
   request: InstanceRequest,
+  asked: Asked,
   status: number,
   answer: Record<string, unknown>,
-): Promise<void> {
+): Promise<GrantName | null> {
   const instanceId = instanceIdOf(request)
-  if (instanceId === null) return
+  if (instanceId === null) return null
   const granted = await grantIn(memory.keys, request, instanceId, status, answer)
   const product = granted?.product ?? (await productAsked(memory, request, instanceId))
-  if (product === null) return
-  await hear(memory, request, { product, instanceId }, answer)
-  const proofs = shownProofs(request, memory.hash)
-  if (status === 401) {
-    // Which of several credentials was meant is not told: then none of them is.
-    const [only, ...more] = proofs
-    if (only && more.length === 0) memory.grants.disown(only.hmac, instanceId, memory.now())
-    const jwt = shownJwt(request)
-    if (jwt !== null) memory.grants.disown(memory.hash('jwt', jwt), instanceId, memory.now())
+  if (product === null) return null
+  const named = { product, instanceId }
+  const believed = {
+    granted,
+    directive: await directiveIn(memory, request, named, answer),
+    entitlement: status < 300 ? await entitlementIn(memory, named, answer) : null,
+    refused: status === 401 ? await refusedCredentials(memory, request, named) : [],
   }
-  if (status >= 300) return
-  noteInstance(memory, { product, instanceId }, answer, nonceOf(request) === null)
-  if (granted) keepGrant(memory, { ...granted, instanceId }, proofs, answer)
-  await keepEntitlement(memory, { product, instanceId }, answer)
+  memory.commits.write(() => keep(memory, request, asked, named, believed, status < 300 ? answer : null))
+  return granted && { ...named, licenseId: granted.licenseId }
 }
 
 interface Named {
@@ -60,7 +76,31 @@ interface Named {
   instanceId: string
 }
 
+type GrantName = Named & { licenseId: string }
 type Granted = Pick<KeptGrant, 'product' | 'licenseId' | 'jwt' | 'issuedAt' | 'expiresAt'>
+
+/** All of it or nothing. `success`: the answer, where it is one. */
+function keep(
+  memory: Memory,
+  request: InstanceRequest,
+  asked: Asked,
+  named: Named,
+  { granted, directive, entitlement, refused }: Believed,
+  success: Record<string, unknown> | null,
+): void {
+  const { grants, words, now } = memory
+  // A directive that answers this request's nonce is the newest word, for the relay too (T1, T3).
+  const newestGrant =
+    directive?.license_id == null ? 0 : grants.newestIssued(named.product, directive.license_id, asked.at)
+  const action = directive && words.hear(directive, { asked: asked.turn, newestGrant, at: now() })
+  for (const { hmac, until } of refused) grants.disown(hmac, named.instanceId, now(), until)
+  if (success !== null) noteInstance(memory, named, success, nonceOf(request) === null)
+  if (action !== null) grants.obey(named.product, named.instanceId, action)
+  if (success !== null && granted) {
+    keepGrant(memory, { ...granted, ...named }, shownProofs(request, memory.hash), success)
+  }
+  if (entitlement) grants.entitle(named.product, named.instanceId, entitlement.licenseId, entitlement.token)
+}
 
 function keepGrant(
   { grants, hash, now }: Memory,
@@ -68,13 +108,7 @@ function keepGrant(
   proofs: readonly ShownProof[],
   answer: Record<string, unknown>,
 ): void {
-  grants.keep({
-    ...granted,
-    syncedAt: now(),
-    answer: seatAnswer(answer),
-    entitlement: null,
-    failedAt: null,
-  })
+  grants.keep({ ...granted, syncedAt: now(), answer: seatAnswer(answer), entitlement: null })
   for (const { hmac, kind } of proofs) grants.prove(hmac, kind, granted, now())
   const token = word(answer.instance_token, 256)
   if (token !== null) grants.prove(hash('instance_token', token), 'instance_token', granted, now())
@@ -82,18 +116,15 @@ function keepGrant(
 
 /** `plain`: who asks for no directive is told by plain words. Everybody else goes by what was signed alone (T1). */
 function noteInstance(
-  { grants, words, now }: Memory,
+  { grants, now }: Memory,
   named: Named,
   answer: Record<string, unknown>,
   plain: boolean,
 ): void {
-  const action = plain
-    ? ACTIONS.find((known) => known === answer.action)
-    : words.ofInstance(named.product, named.instanceId)?.action
-  const before = grants.instance(named.product, named.instanceId)
+  const said = plain ? ACTIONS.find((known) => known === answer.action) : undefined
   grants.touch({
     ...named,
-    action: action ?? before?.action ?? 'none',
+    action: said ?? grants.instance(named.product, named.instanceId)?.action ?? 'none',
     config: configOf(answer),
     syncedAt: now(),
     seenAt: now(),
@@ -107,14 +138,14 @@ function seatAnswer(answer: Record<string, unknown>): string | null {
   return JSON.stringify(Object.fromEntries(lasting))
 }
 
-async function keepEntitlement(
-  { grants, keys }: Memory,
+async function entitlementIn(
+  { keys }: Memory,
   { product, instanceId }: Named,
   answer: Record<string, unknown>,
-): Promise<void> {
+): Promise<Believed['entitlement']> {
   const token = word(answer.entitlement_token, 16_384)
   const claims = token === null ? null : await keys.entitlement(token, product, instanceId)
-  if (claims) grants.entitle(product, instanceId, claims.license_id, token)
+  return token === null || claims === null ? null : { licenseId: claims.license_id, token }
 }
 
 /** The product that the body, the JWT or a credential known from before names. */
@@ -155,18 +186,15 @@ async function grantIn(
   }
 }
 
-/** A directive that answers this request's nonce is the newest word, for the relay too (T1, T3). */
-async function hear(
-  { words, keys }: Memory,
+async function directiveIn(
+  { keys }: Memory,
   request: InstanceRequest,
   { product, instanceId }: Named,
   answer: Record<string, unknown>,
-): Promise<void> {
+): Promise<DirectiveClaims | null> {
   const nonce = nonceOf(request)
   const token = word(answer.directive, 16_384)
-  if (nonce === null || token === null) return
-  const directive = await keys.directive(token, product, instanceId, nonce)
-  if (directive) words.hear(directive)
+  return nonce === null || token === null ? null : keys.directive(token, product, instanceId, nonce)
 }
 
 /** The intervals, which outlast the answer; its refresh token and the vendor's own sync address do not. */

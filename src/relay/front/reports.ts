@@ -1,15 +1,10 @@
 // Turns what an instance sends while the vendor is away into reports for the queue. Asks nobody, answers nothing.
 import type { QueuedReport } from '../store/queue.ts'
+import type { OwnNumbers } from './own-numbers.ts'
 import { type InstanceRequest, word } from './request.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MOST_REPORTS = 500
-
-/** Numbers a client without a boot id in the relay's own name, so that its reports count once all the same. */
-export interface OwnNumbering {
-  bootId: string
-  next(): number
-}
 
 type Report = Omit<QueuedReport, 'id'>
 
@@ -17,7 +12,7 @@ type Report = Omit<QueuedReport, 'id'>
 export function heartbeatReport(
   request: InstanceRequest,
   named: { product: string; instanceId: string },
-  own: OwnNumbering,
+  own: OwnNumbers,
   now: number,
   /** Whether a credential of the instance came with it: who shows none acknowledges nothing (T11). */
   proven: boolean,
@@ -27,8 +22,7 @@ export function heartbeatReport(
   return {
     kind: 'heartbeat',
     ...named,
-    ...numbersOf(body, own),
-    observedAt: observedAt(body, now),
+    ...numbersOf(request, own, now),
     body: JSON.stringify({ reported_tier, has_valid_entitlement, metrics, ack: proven ? ack : undefined }),
     acknowledges: proven && ack !== undefined,
   }
@@ -38,7 +32,7 @@ export function heartbeatReport(
 export function refreshReport(
   request: InstanceRequest,
   named: { product: string; instanceId: string },
-  own: OwnNumbering,
+  own: OwnNumbers,
   now: number,
 ): Report {
   const { telemetry, uptime_hours, version, ack } = request.body
@@ -46,8 +40,7 @@ export function refreshReport(
   return {
     kind: 'heartbeat',
     ...named,
-    ...numbersOf(request.body, own),
-    observedAt: observedAt(request.body, now),
+    ...numbersOf(request, own, now),
     body: JSON.stringify({ metrics: { ...metrics, server_version: version }, ack }),
     acknowledges: ack !== undefined,
   }
@@ -81,16 +74,27 @@ export function telemetryReports(
         observedAt: observedAt(report, now),
         body: JSON.stringify({ metrics: report.metrics }),
         acknowledges: false,
+        digest: null,
       })
     }
   })
   return { reports, rejected }
 }
 
-function numbersOf(body: Record<string, unknown>, own: OwnNumbering): { bootId: string; seq: number } {
+type Numbers = Pick<Report, 'bootId' | 'seq' | 'observedAt' | 'digest'>
+
+function numbersOf(request: InstanceRequest, own: OwnNumbers, now: number): Numbers {
+  const { body } = request
   const bootId = bootOf(body)
   const seq = sequenceOf(body)
-  return bootId === null || seq === null ? { bootId: own.bootId, seq: own.next() } : { bootId, seq }
+  if (bootId !== null && seq !== null) return { bootId, seq, observedAt: observedAt(body, now), digest: null }
+  const number = own.of(request)
+  return {
+    bootId: number.bootId,
+    seq: number.seq,
+    observedAt: observedAt(body, number.at),
+    digest: number.digest,
+  }
 }
 
 function bootOf(body: Record<string, unknown>): string | null {

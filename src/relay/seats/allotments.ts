@@ -2,8 +2,9 @@
 import type { AllotmentClaims } from '../../contract/claims.ts'
 import { RELAY_ALLOTMENTS_PATH, type RelayLicense } from '../../contract/relay-api.ts'
 import type { Logger } from '../../platform/logger.ts'
+import type { Commits } from '../store/commits.ts'
 import type { WordStore } from '../store/words.ts'
-import type { Upstream } from '../upstream/client.ts'
+import type { Away, Upstream } from '../upstream/client.ts'
 import type { VendorKeys } from '../upstream/vendor-keys.ts'
 
 export interface HeldAllotment {
@@ -18,12 +19,13 @@ export interface Allotments {
   of(licenseId: string): HeldAllotment | null
   /** Takes what was kept, so that seats are leased after a restart without the vendor. */
   load(): Promise<void>
-  /** Asks for what the vendor's list says this relay may have, where that is new or half over. */
-  renew(licenses: readonly RelayLicense[]): Promise<void>
+  /** Asks for what the vendor's list says this relay may have, where that is new or half over. Null unless it was away. */
+  renew(licenses: readonly RelayLicense[]): Promise<Away | null>
 }
 
 export interface AllotmentsPort {
   words: WordStore
+  commits: Commits
   keys: VendorKeys
   upstream: Upstream
   relayId: string
@@ -54,10 +56,10 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     return true
   }
 
-  async function renewOne({ license_id: licenseId, share }: RelayLicense): Promise<void> {
+  async function renewOne({ license_id: licenseId, share }: RelayLicense): Promise<Away | null> {
     const current = inForce(licenseId)
-    if (share === 0 && current === null) return
-    if (current !== null && !isDue(current, share)) return
+    if (share === 0 && current === null) return null
+    if (current !== null && !isDue(current, share)) return null
     const request = {
       license_id: licenseId,
       seats: share,
@@ -67,11 +69,11 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     const body = JSON.stringify(request)
     const sent = { method: 'POST', path: RELAY_ALLOTMENTS_PATH, bearer: port.relayKey, body } as const
     const result = await upstream.send(sent)
-    if (result.kind === 'away') return
+    if (result.kind === 'away') return result
     if (result.status >= 300) {
       // A hint that takes nothing from those who hold a seat; new ones wait until the vendor has spoken.
       if (result.status === 403) paused.add(licenseId)
-      return
+      return null
     }
     paused.delete(licenseId)
     const token = result.body?.allotment
@@ -79,17 +81,20 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     if (token === null && share === 0) {
       held.delete(licenseId)
       words.keepDocument(documentOf(licenseId), '', now())
-      return
+      return null
     }
     if (typeof token !== 'string' || !(await take(token, licenseId, now()))) {
       log.warn({ license: licenseId }, "an allotment is not the vendor's word: it is left out")
-      return
+      return null
     }
+    const onDisk = port.commits.watch()
     words.keepDocument(documentOf(licenseId), token, now())
+    await onDisk()
     // Naming it tells the vendor that a larger one before it counts no more.
     if (current !== null && current.claims.seats > (inForce(licenseId)?.claims.seats ?? 0)) {
       await upstream.send({ ...sent, body: JSON.stringify({ ...request, current: token }) })
     }
+    return null
   }
 
   function isDue({ claims }: HeldAllotment, share: number): boolean {
@@ -105,7 +110,11 @@ export function openAllotments(port: AllotmentsPort): Allotments {
       }
     },
     async renew(licenses) {
-      for (const license of licenses) await renewOne(license)
+      for (const license of licenses) {
+        const away = await renewOne(license)
+        if (away) return away
+      }
+      return null
     },
   }
 }

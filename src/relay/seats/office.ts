@@ -6,6 +6,7 @@ import { type InstanceRequest, instanceIdOf, productOf, word } from '../front/re
 import { shownProofs } from '../proofs.ts'
 import type { LeaseStore } from '../store/leases.ts'
 import type { HeldAllotment } from './allotments.ts'
+import { type FullHouse, fullHouseWords } from './full-house.ts'
 import type { SignLease } from './lease.ts'
 
 /** A lease lasts as long as a license JWT does, and never longer than its allotment. */
@@ -16,6 +17,8 @@ export interface SeatOffice {
   lease(request: InstanceRequest): Promise<OfflineAnswer | null>
   /** Whether the instance had a leased seat, which is free now. */
   giveBack(request: InstanceRequest): Promise<boolean>
+  /** The vendor granted the instance a seat of its own: the leased one is the relay's again. */
+  replaced(by: { product: string; instanceId: string; licenseId: string }): void
 }
 
 export interface SeatOfficeParts extends Memory {
@@ -42,9 +45,7 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       if (action === 'kill') return { kind: 'killed' }
       if (action !== 'none') return { kind: 'nothing', why: 'rejected' }
       const issuedAt = Math.floor(parts.now() / 1000)
-      if (
-        words.isDead({ product: claims.aud, instanceId, licenseId: claims.license_id, issuedAt: claims.nbf })
-      ) {
+      if (words.isDead({ product: claims.aud, licenseId: claims.license_id, issuedAt: claims.nbf })) {
         return { kind: 'nothing', why: 'rejected' }
       }
       const expiresAt = Math.min(issuedAt + LEASE_SECONDS, claims.exp)
@@ -57,13 +58,18 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
         issuedAt,
         expiresAt,
       }
-      if (!leases.take(lease, claims.seats)) return fullHouse(request, claims.seats)
       // The next request of this instance, a heartbeat or a refresh, is answered as that of any other.
       const known = { product: claims.aud, instanceId, licenseId: claims.license_id }
-      for (const proof of shownProofs(request, parts.hash)) {
-        grants.prove(proof.hmac, proof.kind, known, parts.now())
-      }
-      grants.touch({ ...known, action, config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
+      const full = parts.commits.write(() => {
+        const met = leases.take(lease, claims.seats)
+        if (met !== null) return met
+        for (const { hmac, kind } of shownProofs(request, parts.hash)) {
+          grants.prove(hmac, kind, known, parts.now())
+        }
+        grants.touch({ ...known, action, config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
+        return null
+      })
+      if (full !== null) return denial(request, full)
       const signed = await parts.sign({ relayId: parts.relayId, ...lease, allotment: token })
       parts.onChange()
       return { kind: 'kept', cache: 'hit; age=0', body: body(request, held, signed, expiresAt - issuedAt) }
@@ -75,6 +81,9 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       const given = license !== null && leases.giveBack(product, instanceId, license.licenseId)
       if (given) parts.onChange()
       return given
+    },
+    replaced({ product, instanceId, licenseId }) {
+      if (leases.giveBack(product, instanceId, licenseId)) parts.onChange()
     },
   }
 }
@@ -91,22 +100,16 @@ async function licenseShown(
     if (known) return known
   }
   const [key, product] = [word(request.body.license_key, 8192), productOf(request)]
-  const licenseId = key === null || product === null ? null : await keys.licenseKey(key, product)
-  return licenseId === null ? null : { licenseId }
+  return key === null || product === null ? null : keys.licenseKey(key, product)
 }
 
 /** A denial is an answer where a license key asks (reference, section 1); an API key waits for the vendor. */
-function fullHouse(request: InstanceRequest, seats: number): OfflineAnswer | null {
-  if (request.body.license_key === undefined) return { kind: 'nothing', why: 'unknown_instance' }
+function denial(request: InstanceRequest, full: FullHouse): OfflineAnswer {
+  if (request.body.license_key === undefined) return { kind: 'full', full }
   return {
     kind: 'kept',
     cache: 'hit; age=0',
-    body: {
-      status: 'limit_reached',
-      reason: 'allotment_exhausted',
-      message: `All ${seats} seats that this relay may lease while the vendor is away are taken.`,
-      fix: 'Stop another instance, or wait until the vendor can be reached.',
-    },
+    body: { status: 'limit_reached', ...full, ...fullHouseWords(full) },
   }
 }
 

@@ -1,50 +1,12 @@
-// The relay's file on disk: opened, made, and set aside when it is torn. Owns the tables, and nothing that is in them.
+// The relay's file on disk: opened, made, and set aside when it is torn. Owns no table.
 import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../platform/logger.ts'
 import { StartError } from '../../platform/start-error.ts'
+import { makeTables } from './format.ts'
 
 const FILE = 'relay.sqlite'
-const FORMAT = 1
-
-/** Times are unix milliseconds. What is signed is kept as it came; nothing here is trusted before it is verified. */
-const TABLES = `
-  create table grants (
-    product text not null, instance_id text not null, license_id text not null,
-    jwt text not null, issued_at integer not null, expires_at integer not null, synced_at integer not null,
-    answer text, entitlement text, failed_at integer,
-    primary key (product, instance_id, license_id)
-  ) strict;
-  create table proofs (
-    hmac text not null, kind text not null, product text not null, instance_id text not null,
-    license_id text not null, used_at integer not null,
-    primary key (hmac, product, instance_id, license_id)
-  ) strict;
-  create table instances (
-    product text not null, instance_id text not null, action text not null, config text,
-    synced_at integer not null, seen_at integer not null,
-    primary key (product, instance_id)
-  ) strict;
-  create table rejections (
-    product text not null, instance_id text not null, license_id text not null,
-    status text not null, action text not null, issued_at integer not null,
-    primary key (product, instance_id, license_id)
-  ) strict;
-  create table reports (
-    id integer primary key autoincrement, kind text not null, product text not null, instance_id text not null,
-    boot_id text not null, seq integer not null, observed_at integer not null, bytes integer not null,
-    body text not null, acknowledges integer not null
-  ) strict;
-  create index reports_by_kind on reports (kind, id);
-  create table leases (
-    license_id text not null, instance_id text not null, product text not null, allotment text not null,
-    issued_at integer not null, expires_at integer not null, released integer not null default 0,
-    primary key (license_id, instance_id)
-  ) strict;
-  create table refused (hmac text primary key, at integer not null) strict;
-  create table documents (name text primary key, content text not null, changed_at integer not null) strict;
-`
 
 /**
  * Opens the file in `folder` (made with mode 0700), files 0600. A torn or foreign one is set aside and made anew: the
@@ -79,11 +41,9 @@ function attempt(path: string): DatabaseSync {
     // FULL: a report that was acknowledged has survived a power cut.
     // Exclusive: one relay a folder, because a second one would lease the same seats.
     database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full')
-    const format = Number(database.prepare('pragma user_version').get()?.user_version)
     const check = database.prepare('pragma quick_check(1)').get()?.quick_check
     if (check !== 'ok') throw new TornDatabase(`quick_check: ${String(check)}`)
-    if (format === 0) database.exec(`begin; ${TABLES} pragma user_version = ${FORMAT}; commit`)
-    else if (format !== FORMAT) throw new Error(`its format is ${format}, this version reads ${FORMAT}`)
+    makeTables(database)
     chmodSync(path, 0o600)
     return database
   } catch (error) {

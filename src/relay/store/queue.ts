@@ -1,6 +1,7 @@
 // Reports that wait for the vendor, in order, on disk. Bounded: the oldest telemetry goes first, heartbeats that carry
 // an acknowledgement never do. Sends nothing.
 import type { DatabaseSync } from 'node:sqlite'
+import type { Commits } from './commits.ts'
 
 export interface QueuedReport {
   id: number
@@ -15,6 +16,8 @@ export interface QueuedReport {
   body: string
   /** Carries an acknowledgement of an action: never gives way. */
   acknowledges: boolean
+  /** By which a repetition is known of what the relay numbered itself; null where its sender did. */
+  digest: string | null
 }
 
 interface Row {
@@ -27,6 +30,7 @@ interface Row {
   observed_at: number
   body: string
   acknowledges: number
+  digest: string | null
 }
 
 /** What a row costs beside its text. */
@@ -39,11 +43,18 @@ export type ReportQueue = ReturnType<typeof reportQueue>
 /** `mostBytes` bounds what is kept, `mostAge` (milliseconds) what is worth delivering: the vendor takes 30 days. */
 export function reportQueue(
   database: DatabaseSync,
+  { write, onLost }: Commits,
   { mostBytes, mostAge }: { mostBytes: number; mostAge: number },
 ) {
   const put = database.prepare(`
-    insert into reports (kind, product, instance_id, boot_id, seq, observed_at, bytes, body, acknowledges)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    insert into reports (kind, product, instance_id, boot_id, seq, observed_at, bytes, body, acknowledges, digest)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const waiting = database.prepare(
+    'select 1 as found from reports where instance_id = ? and boot_id = ? and seq = ? and product = ?',
+  )
+  const digests = database.prepare(
+    'select digest, boot_id, seq, observed_at from reports where digest is not null and observed_at >= ? order by id',
+  )
   const next = database.prepare('select * from reports order by id limit ?')
   const remove = database.prepare('delete from reports where id = ?')
   const total = database.prepare('select count(*) as length, coalesce(sum(bytes), 0) as bytes from reports')
@@ -55,6 +66,9 @@ export function reportQueue(
     ) returning bytes`)
   let { length, bytes } = measured()
   let dropped = 0
+  onLost(() => {
+    ;({ length, bytes } = measured())
+  })
 
   function measured(): { length: number; bytes: number } {
     const row = total.get() as { length: number; bytes: number }
@@ -62,43 +76,47 @@ export function reportQueue(
   }
 
   return {
-    /** On disk when this returns. False where there is no room that something else could give. */
-    add(report: Omit<QueuedReport, 'id'>): boolean {
-      const size = Buffer.byteLength(report.body) + ROW_BYTES
-      if (size > LARGEST_REPORT) return false
-      while (bytes + size > mostBytes) {
-        const gone = giveWay.get() as { bytes: number } | undefined
-        if (!gone) return false
-        bytes -= gone.bytes
-        length -= 1
-        dropped += 1
-      }
-      const { kind, product, instanceId, bootId, seq, observedAt, body, acknowledges } = report
-      put.run(kind, product, instanceId, bootId, seq, observedAt, size, body, acknowledges ? 1 : 0)
-      bytes += size
-      length += 1
-      return true
-    },
+    /** False where there is no room that something else could give. What waits already is not taken twice. */
+    add: (report: Omit<QueuedReport, 'id'>): boolean =>
+      write(() => {
+        const { kind, product, instanceId, bootId, seq, observedAt, body, acknowledges, digest } = report
+        if (waiting.get(instanceId, bootId, seq, product) !== undefined) return true
+        const size = Buffer.byteLength(body) + ROW_BYTES
+        if (size > LARGEST_REPORT) return false
+        while (bytes + size > mostBytes) {
+          const gone = giveWay.get() as { bytes: number } | undefined
+          if (!gone) return false
+          bytes -= gone.bytes
+          length -= 1
+          dropped += 1
+        }
+        put.run(kind, product, instanceId, bootId, seq, observedAt, size, body, acknowledges ? 1 : 0, digest)
+        bytes += size
+        length += 1
+        return true
+      }),
     /** The oldest first. */
     next: (most: number): QueuedReport[] => (next.all(most) as unknown as Row[]).map(reportOf),
     /** They are the vendor's now. */
     remove(ids: readonly number[]): void {
-      database.exec('begin')
-      try {
+      write(() => {
         for (const id of ids) remove.run(id)
-        database.exec('commit')
-      } catch (error) {
-        // A full disk has rolled it back by itself.
-        if (database.isTransaction) database.exec('rollback')
-        throw error
-      }
+      })
       ;({ length, bytes } = measured())
     },
     /** Drops what the vendor would not take any more. `now`: unix milliseconds. */
     expire(now: number): void {
-      dropped += Number(tooOld.run(now - mostAge).changes)
+      dropped += Number(write(() => tooOld.run(now - mostAge)).changes)
       ;({ length, bytes } = measured())
     },
+    /** Those that the relay numbered itself, the oldest first. `since`: unix milliseconds. */
+    digestsSince: (since: number) =>
+      (digests.all(since) as unknown as Row[]).map((row) => ({
+        digest: row.digest ?? '',
+        bootId: row.boot_id,
+        seq: row.seq,
+        observedAt: row.observed_at,
+      })),
     /** `oldestAt`: unix milliseconds, or null. */
     standing: () => ({
       length,
@@ -119,4 +137,5 @@ const reportOf = (row: Row): QueuedReport => ({
   observedAt: row.observed_at,
   body: row.body,
   acknowledges: row.acknowledges !== 0,
+  digest: row.digest,
 })

@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/logger.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import type { QueuedReport, ReportQueue } from '../store/queue.ts'
 import type { Upstream } from '../upstream/client.ts'
+import type { SyncOutcome } from './licenses.ts'
 
 /** What a report itself can be at fault for; anything else says nothing of it. */
 const SPOILT = new Set([400, 413, 422])
@@ -26,34 +27,40 @@ export interface DeliverContext {
   isStopping(): boolean
 }
 
-/** `again`: the vendor was away, or did not take it; nothing is lost. */
-export async function deliver(context: DeliverContext): Promise<'done' | 'again'> {
+const DONE: SyncOutcome = { kind: 'done' }
+const AGAIN: SyncOutcome = { kind: 'away', why: 'reports still wait', retryAfter: null }
+
+/** Where it is not done, the vendor was away or did not take it; nothing is lost. */
+export async function deliver(context: DeliverContext): Promise<SyncOutcome> {
   const { queue, upstream, relayKey, log } = context
   while (!context.isStopping()) {
     const batch = within(queue.next(RELAY_BATCH))
-    if (batch.length === 0) return 'done'
+    if (batch.length === 0) return DONE
     const result = await upstream.send({
       method: 'POST',
       path: '/api/v1/telemetry',
       bearer: relayKey,
       body: JSON.stringify({ reports: batch.map(wire) }),
     })
-    if (result.kind === 'away') return 'again'
+    if (result.kind === 'away') return { ...result, why: `reports still wait: ${result.why}` }
     // Not this relay's word any more: the reports wait for a new enrolment, within their bounds.
     if (result.status === 401 || result.status === 403) {
       log.warn(
         { status: result.status, reports: batch.length },
         'the vendor does not take reports of this relay',
       )
-      return 'again'
+      return { kind: 'refused', status: result.status }
     }
     const taken = result.status < 300 ? telemetryAnswer.safeParse(result.body).data : undefined
     const isTaken = taken !== undefined && accounted(taken) === batch.length
-    if (!isTaken && !SPOILT.has(result.status)) return 'again'
+    if (!isTaken && !SPOILT.has(result.status)) return AGAIN
     const rejected = taken?.rejected ?? []
     if (!isTaken && batch.length > 1) {
       // One of them spoils the batch as a whole: they go one by one.
-      for (const one of batch) if ((await deliverOne(context, one)) === 'again') return 'again'
+      for (const one of batch) {
+        const outcome = await deliverOne(context, one)
+        if (outcome.kind !== 'done') return outcome
+      }
       continue
     }
     if (rejected.length > 0 || result.status >= 300) {
@@ -61,21 +68,21 @@ export async function deliver(context: DeliverContext): Promise<'done' | 'again'
     }
     queue.remove(batch.map(({ id }) => id))
   }
-  return 'again'
+  return AGAIN
 }
 
 async function deliverOne(
   { queue, upstream, relayKey, log }: DeliverContext,
   report: QueuedReport,
-): Promise<'done' | 'again'> {
+): Promise<SyncOutcome> {
   const body = JSON.stringify({ reports: [wire(report)] })
   const result = await upstream.send({ method: 'POST', path: '/api/v1/telemetry', bearer: relayKey, body })
-  if (result.kind === 'away') return 'again'
+  if (result.kind === 'away') return { ...result, why: `reports still wait: ${result.why}` }
   const taken = result.status < 300 && telemetryAnswer.safeParse(result.body).success
-  if (!taken && !SPOILT.has(result.status)) return 'again'
+  if (!taken && !SPOILT.has(result.status)) return AGAIN
   if (!taken) log.warn({ status: result.status, seq: report.seq }, 'the vendor refused a report')
   queue.remove([report.id])
-  return 'done'
+  return DONE
 }
 
 /** As many from the front as one body holds. */

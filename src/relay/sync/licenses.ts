@@ -4,7 +4,7 @@ import { relayLicense } from '../../contract/relay-api.schema.ts'
 import type { RelayLicense } from '../../contract/relay-api.ts'
 import { RELAY_LICENSES_PATH } from '../../contract/relay-api.ts'
 import type { WordStore } from '../store/words.ts'
-import type { Upstream } from '../upstream/client.ts'
+import type { Away, Upstream } from '../upstream/client.ts'
 
 const DOCUMENT = 'licenses'
 const PAGE = 200
@@ -16,17 +16,29 @@ export interface KnownLicenses {
   syncedAt: number
 }
 
-export type SyncOutcome =
-  | { kind: 'done' }
-  | { kind: 'away'; why: string }
-  | { kind: 'refused'; status: number }
+export type SyncOutcome = { kind: 'done' } | Away | { kind: 'refused'; status: number }
+
+/** The list as it is kept. Read from disk once. */
+export interface LicenseList {
+  known(): KnownLicenses
+  keep(list: KnownLicenses): void
+}
+
+export function licenseList(words: WordStore): LicenseList {
+  let kept = readList(words.document(DOCUMENT))
+  return {
+    known: () => kept,
+    keep(list) {
+      kept = list
+      words.keepDocument(DOCUMENT, JSON.stringify(list), list.syncedAt)
+    },
+  }
+}
 
 /** What was kept, or nothing yet. */
-export function knownLicenses(words: WordStore): KnownLicenses {
-  const text = words.document(DOCUMENT)
-  if (text === null) return { licenses: [], syncedAt: 0 }
+function readList(text: string | null): KnownLicenses {
   try {
-    const { licenses, syncedAt } = JSON.parse(text) as KnownLicenses
+    const { licenses, syncedAt } = JSON.parse(text ?? '') as KnownLicenses
     return { licenses: licenses.map((one) => relayLicense.parse(one)), syncedAt }
   } catch {
     // Torn: the next sync brings it.
@@ -36,7 +48,7 @@ export function knownLicenses(words: WordStore): KnownLicenses {
 
 /** Fetches the whole list and keeps it. */
 export async function syncLicenses(
-  { upstream, words, relayKey }: { upstream: Upstream; words: WordStore; relayKey: string },
+  { upstream, list, relayKey }: { upstream: Upstream; list: LicenseList; relayKey: string },
   now: () => number,
 ): Promise<SyncOutcome> {
   const licenses: RelayLicense[] = []
@@ -44,7 +56,7 @@ export async function syncLicenses(
   for (let page = 0; page < MOST_PAGES; page++) {
     const path = RELAY_LICENSES_PATH + query
     const result = await upstream.list({ method: 'GET', path, bearer: relayKey, body: null })
-    if (result.kind === 'away') return { kind: 'away', why: result.why }
+    if (result.kind === 'away') return result
     if (result.status >= 300) return { kind: 'refused', status: result.status }
     for (const one of result.items) {
       const read = relayLicense.safeParse(one)
@@ -53,6 +65,6 @@ export async function syncLicenses(
     if (result.next === null) break
     query = result.next
   }
-  words.keepDocument(DOCUMENT, JSON.stringify({ licenses, syncedAt: now() }), now())
+  list.keep({ licenses, syncedAt: now() })
   return { kind: 'done' }
 }

@@ -3,7 +3,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { OpenedRelay } from '../open.ts'
 import { tellLeases } from '../seats/tell-leases.ts'
 import { deliver } from './deliver.ts'
-import { knownLicenses, type SyncOutcome, syncLicenses } from './licenses.ts'
+import { type SyncOutcome, syncLicenses } from './licenses.ts'
 
 export interface PassContext {
   relay: OpenedRelay
@@ -12,17 +12,17 @@ export interface PassContext {
 }
 
 export async function syncPass({ relay, log, isStopping }: PassContext): Promise<SyncOutcome> {
-  const { front, enrolment, leases, allotments } = relay
-  const { upstream, words, keys, queue, now } = front
+  const { front, enrolment, leases, allotments, list } = relay
+  const { upstream, words, commits, keys, queue, now } = front
   const { relayKey } = enrolment
   if (keys.current() === null) await keys.refetch()
-  const outcome = await syncLicenses({ upstream, words, relayKey }, now)
-  if (outcome.kind !== 'done') return outcome
+  const listed = await syncLicenses({ upstream, list, relayKey }, now)
+  if (listed.kind !== 'done') return listed
   // Before the allotments: what the vendor does not know of, a shrink could give to others.
-  if (!(await tellLeases({ leases, words, upstream, relayKey, now }))) {
-    return { kind: 'away', why: 'the leases could not be told' }
-  }
-  await allotments.renew(knownLicenses(words).licenses)
+  const told = await tellLeases({ leases, words, commits, upstream, relayKey, now })
+  if (told.kind !== 'done') return told
+  const away = await allotments.renew(list.known().licenses)
+  if (away?.retryAfter) return away
   const delivered = await deliver({ queue, upstream, relayKey, log, isStopping })
-  return delivered === 'done' ? { kind: 'done' } : { kind: 'away', why: 'reports still wait' }
+  return delivered.kind === 'done' && away ? away : delivered
 }

@@ -12,15 +12,27 @@ export interface UpstreamRequest {
   body: string | null
 }
 
+/** What an answer asked for that is no answer: its `Retry-After`. */
+export interface RetryAfter {
+  /** Milliseconds. */
+  ms: number
+  /** 429 is a demand; 503 is a guess of when the vendor is back, which any answer of it corrects. */
+  status: number
+}
+
 /** `away`: nobody answered, or with 429 or 5xx, which say nothing about the request (reference, section 3). */
 export type UpstreamResult =
   | { kind: 'answer'; status: number; text: string; body: Record<string, unknown> | null }
-  | { kind: 'away'; why: string; retryAfter: number | null }
+  | Away
+
+export interface Away {
+  kind: 'away'
+  why: string
+  retryAfter: RetryAfter | null
+}
 
 /** `next` is the query of the page that follows, with its question mark. */
-export type ListResult =
-  | { kind: 'answer'; status: number; items: unknown[]; next: string | null }
-  | { kind: 'away'; why: string }
+export type ListResult = { kind: 'answer'; status: number; items: unknown[]; next: string | null } | Away
 
 export interface Upstream {
   /** For an `instance` that waits: with less patience, and not at all within a second of an outage. */
@@ -72,7 +84,8 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
     const date = Date.parse(headers.get('Date') ?? '')
     if (!Number.isNaN(date)) told = { date, at: host.clock.monotonic() }
     if (status === 429 || status >= 500) {
-      return { away: `status ${status}`, retryAfter: readRetryAfter(headers.get('Retry-After'), now()) }
+      const ms = readRetryAfter(headers.get('Retry-After'), now())
+      return { away: `status ${status}`, retryAfter: ms === null ? null : { ms, status } }
     }
     const json = parse(result.text)
     // A captive portal answers 200 with a page of its own.
@@ -102,9 +115,10 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
     async list(request) {
       const result = await ask(request)
       note(result.away)
-      if (result.away !== null) return { kind: 'away', why: result.away }
+      if (result.away !== null) return { kind: 'away', why: result.away, retryAfter: result.retryAfter }
       const { status, json, link } = result
-      if (status < 300 && !Array.isArray(json)) return { kind: 'away', why: 'the answer is no list' }
+      if (status < 300 && !Array.isArray(json))
+        return { kind: 'away', why: 'the answer is no list', retryAfter: null }
       return { kind: 'answer', status, items: Array.isArray(json) ? json : [], next: nextQuery(link) }
     },
   }

@@ -46,8 +46,8 @@ export interface VendorKeys {
     nonce: string,
   ): Promise<DirectiveClaims | null>
   entitlement(token: string, product: string, instanceId: string): Promise<EntitlementTokenPayload | null>
-  /** The license that the key names, where its signature holds. */
-  licenseKey(token: string, product: string): Promise<string | null>
+  /** The license that the key names, where its signature holds; `expiresAt` in unix seconds. */
+  licenseKey(token: string, product: string): Promise<{ licenseId: string; expiresAt: number } | null>
   /** An allotment of this relay, within its life. */
   allotment(token: string, relayId: string): Promise<AllotmentClaims | null>
   /** Takes a set that is newer than the one in force. */
@@ -127,7 +127,7 @@ export async function openVendorKeys(port: VendorKeysPort): Promise<VendorKeys> 
         () => verifyLicenseKey(token, { ...scope(), product, acceptRetired: true, age: 'unexpired' }),
         RAW,
       )
-      return claims?.license_id ?? null
+      return claims && { licenseId: claims.license_id, expiresAt: claims.expires_at }
     },
   }
 
