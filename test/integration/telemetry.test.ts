@@ -137,10 +137,11 @@ describe('the series of a metric', () => {
     await report({ metrics: { unheard_of: 5 } })
     expect(await rollUp()).toEqual({ reports: 1 })
     const { status, body } = await read(`product=${world.product}&metric=unheard_of`)
-    expect([status, body.reason, body.metrics]).toEqual([
+    expect([status, body.reason, body.metrics, body.fix]).toEqual([
       422,
       'metric_unknown',
       ['agent_count', 'queries_total'],
+      'Ask for one of agent_count, queries_total.',
     ])
   })
 

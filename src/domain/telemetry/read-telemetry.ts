@@ -101,9 +101,13 @@ function kindOf(product: ProductRow, metric: string): MetricKind {
       metrics,
       errors: [{ pointer: '/metric', message: 'not in the metric map of the product' }],
     },
-    fix: metrics.length > 0 ? 'Ask for one of `metrics`.' : "Set the product's metric_map first.",
+    fix: metrics.length > 0 ? `Ask for ${oneOf(metrics)}.` : "Set the product's metric_map first.",
   })
 }
+
+/** All of a few names, and of many where they stand. */
+const oneOf = (names: readonly string[]): string =>
+  names.length <= 12 ? `one of ${names.join(', ')}` : 'one of `metrics`'
 
 /** Whole buckets: the first one that `from` lies in, to the end of the last one before `to`. */
 function rangeOf(query: TelemetryQuery, now: Date): { from: Date; to: Date } {
