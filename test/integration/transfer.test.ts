@@ -170,6 +170,29 @@ describe('what is exported and imported', () => {
     expect(await query(url, 'select 1 from admin_keys union select 1 from api_keys')).toEqual([])
   })
 
+  test('holds the reports that no sum holds yet, and others on request', async () => {
+    const reportsIn = ({ out }: Outcome) =>
+      out.split('\n').filter((line) => line.startsWith('{"table":"reports"'))
+    const all = reportsIn(await leasehold(['export', '-', '--with-reports'], app.databaseUrl)).length
+    expect(all).toBeGreaterThan(0)
+    await query(
+      app.databaseUrl,
+      `insert into reports (instance_key, received_on, id, product_id, kind, proof, received_at, observed_at, metrics,
+        increases, features, rolled_up, summed)
+        select instance_key, received_on, gen_random_uuid(), product_id, kind, proof, received_at, observed_at, metrics,
+          increases, features, true, true from reports`,
+    )
+    const unsummed = await leasehold(['export', '-'], app.databaseUrl)
+    expect(reportsIn(unsummed)).toHaveLength(all)
+    expect(reportsIn(unsummed).every((line) => line.includes('"summed":false'))).toBe(true)
+    expect(reportsIn(await leasehold(['export', '-', '--with-reports'], app.databaseUrl))).toHaveLength(
+      2 * all,
+    )
+    const url = await emptyDatabase()
+    expect((await leasehold(['import', '-'], url, unsummed.out)).code).toBe(0)
+    expect(await query(url, 'select 1 from reports where not summed')).toHaveLength(all)
+  })
+
   test('is not written over a file, nor half of it', async () => {
     await writeFile(at('there'), 'x')
     const { code, err } = await leasehold(['export', at('there')], app.databaseUrl)

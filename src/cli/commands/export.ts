@@ -14,7 +14,7 @@ of JSON, from one snapshot: a server may go on meanwhile. The same state gives t
   --with-secrets   also signing keys, admin keys, API keys and license keys, and who had a trial. Private keys stay
                    sealed under the master key, and credentials are hashes: the file is worth nothing without that key,
                    and goes only into a server that has it
-  --with-reports   also the single reports, which telemetry has summed up
+  --with-reports   also the single reports that telemetry has summed up
 
 Works on the database of DATABASE_URL, or on the embedded one of LEASEHOLD_DATA_DIR (.data).
 `

@@ -23,7 +23,7 @@ export function exportState(db: Database, options: TransferOptions, sink: Export
       await takeTime(tx)
       const shapes = await shapesOf(tx, options)
       const counts: number[] = []
-      for (const { name } of shapes) counts.push(await countOf(tx, name))
+      for (const shape of shapes) counts.push(await countOf(tx, shape))
       const total = counts.reduce((sum, rows) => sum + rows, 0)
       const hash = createHash('sha256')
       const write = (text: string) => {
@@ -65,9 +65,9 @@ async function headerOf(
   }
 }
 
-async function countOf(tx: Transaction, table: string): Promise<number> {
+async function countOf(tx: Transaction, { name, only }: TableShape): Promise<number> {
   const [found] = await tx.execute<{ rows: string }>(
-    sql`select count(*) as rows from ${sql.identifier(table)}`,
+    sql.raw(`select count(*) as rows from "${name}" ${only}`),
   )
   return Number(found?.rows)
 }
@@ -75,13 +75,13 @@ async function countOf(tx: Transaction, table: string): Promise<number> {
 /** Rows as Postgres itself writes them: its numbers are larger than JavaScript's. */
 async function eachLine(
   tx: Transaction,
-  { name, columns, order }: TableShape,
+  { name, columns, only, order }: TableShape,
   take: (lines: string[]) => Promise<void>,
 ): Promise<void> {
   const list = columns.map((column) => `"${column}"`).join(', ')
   await tx.execute(
     sql.raw(
-      `declare exported no scroll cursor for select row_to_json(t)::text as line from (select ${list} from "${name}" order by ${order}) t`,
+      `declare exported no scroll cursor for select row_to_json(t)::text as line from (select ${list} from "${name}" ${only} order by ${order}) t`,
     ),
   )
   for (;;) {

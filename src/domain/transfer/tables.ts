@@ -9,11 +9,11 @@ export const FORMAT = 1
 export interface TransferOptions {
   /** Also what proves anybody: keys sealed under the master key, and hashes made with the sealed pepper. */
   secrets: boolean
-  /** Also the single reports, which telemetry has summed up. */
+  /** Also the single reports that telemetry has summed up; without it those that no sum holds yet. */
   reports: boolean
 }
 
-type Kind = 'state' | 'secret' | 'report'
+type Kind = 'state' | 'secret'
 
 /** Those that others refer to come first. */
 const TABLES: readonly (readonly [name: string, kind: Kind])[] = [
@@ -46,7 +46,7 @@ const TABLES: readonly (readonly [name: string, kind: Kind])[] = [
   ['telemetry_versions', 'state'],
   ['telemetry_hourly', 'state'],
   ['report_streams', 'state'],
-  ['reports', 'report'],
+  ['reports', 'state'],
   ['action_spending', 'state'],
   ['action_budget_lifts', 'state'],
   ['audit_log', 'state'],
@@ -67,14 +67,14 @@ const SECRET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
 
 export const tableNames = (): string[] => TABLES.map(([name]) => name)
 
-export const tablesOf = ({ secrets, reports }: TransferOptions): string[] =>
-  TABLES.filter(([, kind]) => kind === 'state' || (kind === 'secret' ? secrets : reports)).map(
-    ([name]) => name,
-  )
+export const tablesOf = ({ secrets }: Pick<TransferOptions, 'secrets'>): string[] =>
+  TABLES.filter(([, kind]) => kind === 'state' || secrets).map(([name]) => name)
 
 export interface TableShape {
   name: string
   columns: string[]
+  /** A WHERE, where not all of its rows are meant; empty for all. */
+  only: string
   /** The primary key as an ORDER BY: the same in every database, whatever its collation. */
   order: string
 }
@@ -106,6 +106,7 @@ export async function shapesOf(db: Executor, options: TransferOptions): Promise<
     const key = own.filter((found) => found.key !== null).sort((a, b) => Number(a.key) - Number(b.key))
     return {
       name,
+      only: name === 'reports' && !options.reports ? 'where not "summed"' : '',
       columns: own.map(({ column }) => column).filter((column) => !hidden.includes(column)),
       order: key.map(({ column, is_text }) => `"${column}"${is_text ? ' collate "C"' : ''}`).join(', '),
     }
