@@ -28,7 +28,7 @@ export interface DomainSettings {
   syncUrl?: string
 }
 
-/** How often a key, and all keys together, may kill, downgrade, suspend or revoke within an hour. */
+/** How often a key, and all keys together, may take something from customers within an hour. */
 export interface ActionBudget {
   readonly perKey: number
   readonly inAll: number

@@ -51,3 +51,20 @@ export function effectiveRights(tier: TierRights, license: LicenseChanges): Righ
     limits: Object.fromEntries([...Object.entries(tier.limits), ...Object.entries(license.limits)]),
   }
 }
+
+export interface LimitChange {
+  limit: string
+  before: number
+  /** Null: no longer granted. */
+  after: number | null
+}
+
+/** The limits of `before` that are lower in `after`, or no longer there. */
+export function loweredLimits(before: Readonly<LimitValues>, after: Readonly<LimitValues>): LimitChange[] {
+  return Object.entries(before).flatMap(([limit, was]): LimitChange[] => {
+    const is = after[limit]
+    if (is === undefined) return [{ limit, before: was, after: null }]
+    const lower = is >= 0 && (was < 0 || exceeds(is, was))
+    return lower ? [{ limit, before: was, after: is }] : []
+  })
+}

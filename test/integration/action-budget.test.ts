@@ -67,6 +67,50 @@ describe('a hundred kills at once with a budget of twenty, through two processes
   })
 })
 
+describe('an action budget with room', () => {
+  beforeEach(() => start({ perKey: 50, inAll: 50 }))
+
+  test('counts the ways around a suspension too, where something is lost by them', async () => {
+    const { licenseId, licenseKeyId } = world
+    const used = async (method: string, path: string, body?: object) => {
+      const { status, text } = await app.admin(method, path, body)
+      expect([path, status < 300, text]).toEqual([path, true, text])
+      return (await standing()).used
+    }
+    const change = (body: object) => used('PATCH', `/licenses/${licenseId}`, body)
+    const far = '2030-01-01T00:00:00Z'
+    // What gives, or changes nothing, is free.
+    expect(await change({ expires_at: null, grace_days: 30, seat_limit: 10 })).toBe(0)
+    expect(await change({ label: 'x', features_added: ['extra'], limits: { max_agents: -1 } })).toBe(0)
+    expect(await change({ expires_at: far })).toBe(1)
+    expect(await change({ expires_at: far })).toBe(1)
+    expect(await change({ expires_at: '2031-01-01T00:00:00Z' })).toBe(1)
+    expect(await change({ grace_days: 1 })).toBe(2)
+    expect(await change({ seat_limit: 9 })).toBe(3)
+    expect(await change({ features_added: [] })).toBe(4)
+    expect(await change({ limits: { max_agents: 1 } })).toBe(5)
+    expect(await change({ limits: { max_agents: 2 }, tier: 'free' })).toBe(6)
+    expect(await change({ tier: 'pro' })).toBe(6)
+
+    const exchange = (instance_id: string) =>
+      app.call('POST', '/api/v1/licenses/token', {
+        bearer: world.apiKey,
+        body: { instance_id, version: '1' },
+      })
+    for (const id of ['a', 'b']) expect((await exchange(id)).status).toBe(200)
+    const { body: seen } = await app.admin('GET', '/instances')
+    const [a, b] = ['a', 'b'].map((name) =>
+      seen.find((row: { instance_id: string }) => row.instance_id === name),
+    )
+    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(7)
+    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(7)
+    expect(await used('POST', `/instances/${a.id}/seats/${licenseId}/lift`)).toBe(7)
+    expect(await used('DELETE', `/instances/${a.id}`)).toBe(7)
+    expect(await used('DELETE', `/instances/${b.id}`)).toBe(8)
+    expect(await used('POST', `/license-keys/${licenseKeyId}/revoke`, {})).toBe(9)
+  })
+})
+
 describe('the action budget', () => {
   beforeEach(() => start({ perKey: 4, inAll: 6 }))
 

@@ -11,8 +11,8 @@ const BUDGET_LOCK = 5_027_040
 export const BUDGET_WINDOW = HOUR_SECONDS
 
 /**
- * Counts `n` things that something is taken from: an instance killed or downgraded, a license suspended or revoked, a
- * credential revoked with its sessions. Call it in the transaction of the effect, once the rows are changed or locked
+ * Counts `n` things that something is taken from: an instance killed, downgraded, or deleted with a seat in use, a seat
+ * in use released, a license suspended, revoked or lowered in its terms, a credential revoked that seats depend on. Call it in the transaction of the effect, once the rows are changed or locked
  * and before recordChange: with the effect it is undone, and the locks keep their order. Free for the system actor, for
  * `n` of 0, and while an owner has lifted the budget. A bulk verb calls it once, with the number of instances it
  * changes. `none` and reinstating are free: do not call it.
@@ -92,7 +92,7 @@ function refuseOver(
   const whose = reason === 'per_key' ? 'an admin key' : 'all admin keys together'
   throw new Refusal(
     'action_budget_exceeded',
-    `Within an hour ${whose} may kill, downgrade, suspend or revoke ${limit} times. ${used} are used, and this is ${n} more.`,
+    `Within an hour ${whose} may take from customers ${limit} times. ${used} are used, and this is ${n} more.`,
     {
       facts: {
         reason,

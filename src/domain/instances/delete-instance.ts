@@ -4,6 +4,7 @@ import type { Transaction } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { rfc3339 } from '../../platform/time.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
@@ -11,7 +12,8 @@ import { type Ctx, Refusal, requireRole } from '../context.ts'
 /**
  * The instance may come back as one that nobody knows: with no action, no token, no tombstone, and on no session of
  * before. A killed instance would come back alive, so its deletion has to say that it is meant. Sums over the whole
- * fleet, which name no instance, stay. @throws Refusal `not_found`, `confirmation_required` while it is killed.
+ * fleet, which name no instance, stay. Where it takes a seat that is in use, it counts against the action budget.
+ * @throws Refusal `not_found`, `confirmation_required` while it is killed, `action_budget_exceeded`
  */
 export async function deleteInstance(
   ctx: Ctx,
@@ -35,7 +37,8 @@ export async function deleteInstance(
       .for('update', { of: instances })
     if (!row) return notFound('instance')
     if (row.action === 'kill' && confirm !== 'killed') throw isKilled()
-    const deleted = await deleteRows(tx, key, ctx.clock.now())
+    const { live_seats, ...deleted } = await deleteRows(tx, key, ctx.clock.now())
+    if (live_seats && row.action !== 'kill') await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: 'instance.delete',
       subject: id,
@@ -60,7 +63,7 @@ export async function deleteInstance(
 async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Record<string, number>> {
   const [counts] = await tx.execute<Record<string, number>>(sql`
     with activation as (
-      delete from activations where instance_key = ${key}::uuid returning license_id, id, lease_ends_at
+      delete from activations where instance_key = ${key}::uuid returning license_id, id, lease_ends_at, ended_at
     ), forgotten as (
       insert into forgotten_seats as known (instance_key, license_id, seat_id, lease_ends_at)
       select ${key}::uuid, license_id, id, lease_ends_at from activation
@@ -89,7 +92,9 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       (select count(*)::int from presence) as telemetry_presence,
       (select count(*)::int from relayed) as relay_leases,
       (select count(*)::int from offline) as offline_activations,
-      (select count(*)::int from binding) as jwt_bindings`)
+      (select count(*)::int from binding) as jwt_bindings,
+      (select count(*)::int from activation
+        where ended_at is null and lease_ends_at > ${now.toISOString()}::timestamptz) as live_seats`)
   return { ...counts }
 }
 

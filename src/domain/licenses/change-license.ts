@@ -8,13 +8,15 @@ import { parseRfc3339 } from '../../platform/time.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 import type { LicenseView } from './license-view.ts'
+import { lowersTerms } from './lowers-terms.ts'
 import { refuseVersion, updateLicense } from './update-license.ts'
 
 type Terms = Partial<Omit<typeof licenses.$inferInsert, 'id'>>
 
 /**
- * Members that are absent stay as they are; lowering the seats evicts nobody (T10). With `version`, only the license
- * as it was at that version is changed. @throws Refusal `not_found`, `conflict`
+ * Members that are absent stay as they are; lowering the seats evicts nobody (T10). What lowers the terms counts against
+ * the action budget. With `version`, only the license
+ * as it was at that version is changed. @throws Refusal `not_found`, `conflict`, `action_budget_exceeded`
  */
 export async function changeLicense(ctx: Ctx, id: string, change: LicenseChange): Promise<LicenseView> {
   requireRole(ctx, 'operator')
@@ -26,6 +28,7 @@ export async function changeLicense(ctx: Ctx, id: string, change: LicenseChange)
     when: and(differs(terms), version === undefined ? undefined : eq(licenses.version, version)),
     reason,
     details: { ...details, ...(change.metadata === undefined ? {} : { metadata: 'replaced' }) },
+    takes: lowersTerms,
     refuse: (license) => refuseVersion(license, version),
   })
 }

@@ -8,6 +8,7 @@ import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
+import { deniesSeats } from './denies-seats.ts'
 import { holdLicense } from './hold-license.ts'
 
 /** Where each kind of credential is kept, and what it is called. */
@@ -58,7 +59,7 @@ export async function revokeCredential(
           ),
         )
     }
-    if (ends) await spendBudget(tx, ctx, 1)
+    if (deniesSeats(source, ends)) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: `${source}.revoke`,
       subject: id,

@@ -1,12 +1,15 @@
 // The one conditional UPDATE through which a license changes, with its version and its change record.
 import { and, eq, ne, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
+import type { Transaction } from '../../db/client.ts'
 import { licenses } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal } from '../context.ts'
+import { holdLicense } from './hold-license.ts'
+import { findLicense, type LicenseFacts } from './license-facts.ts'
 import { type LicenseView, viewLicense } from './license-view.ts'
 
 export interface LicenseUpdate {
@@ -17,8 +20,8 @@ export interface LicenseUpdate {
   when: SQL | undefined
   reason?: string | undefined
   details?: Record<string, unknown>
-  /** Whether it takes the license away, and so counts against the action budget. */
-  takes?: true
+  /** Whether it takes from the customer, and so counts against the action budget. */
+  takes?: true | ((before: LicenseFacts, after: LicenseFacts) => boolean)
   /** Nothing was due: throws unless the license is already as it was asked for. */
   refuse?: (license: LicenseView) => void
 }
@@ -30,7 +33,9 @@ export interface LicenseUpdate {
 export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseUpdate): Promise<LicenseView> {
   const id = uuidOf('lic', publicId, 'license')
   const now = ctx.clock.now()
+  const { takes } = update
   return transaction(ctx.db, async (tx) => {
+    const before = typeof takes === 'function' ? await holdLicense(tx, id, 'no key update') : null
     const [changed] = await tx
       .update(licenses)
       .set({ ...update.set, version: sql`${licenses.version} + 1`, updatedAt: now })
@@ -42,7 +47,7 @@ export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseU
       update.refuse?.(license)
       return license
     }
-    if (update.takes) await spendBudget(tx, ctx, 1)
+    if (await isTaken(tx, id, takes, before)) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: update.action,
       subject: publicId,
@@ -53,6 +58,18 @@ export async function updateLicense(ctx: Ctx, publicId: string, update: LicenseU
     })
     return license
   })
+}
+
+/** `before` was read under the lock that the update holds. */
+async function isTaken(
+  tx: Transaction,
+  id: string,
+  takes: LicenseUpdate['takes'],
+  before: LicenseFacts | null,
+): Promise<boolean> {
+  if (before === null || typeof takes !== 'function') return takes === true
+  const after = await findLicense(tx, id)
+  return after !== null && takes(before, after)
 }
 
 /** @throws Refusal `conflict` for a change of a license that was revoked, but for revoking it again. */

@@ -1,8 +1,9 @@
 // What an instance loses when something is taken, and when. Pure: looks nothing up, changes nothing.
 import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Action } from '../../contract/claims.ts'
-import { exceeds } from '../../license/limits.ts'
+import { type LimitChange, loweredLimits } from '../../license/limits.ts'
 import { addDays, addSeconds } from '../../platform/time.ts'
+import { deniesSeats } from '../licenses/denies-seats.ts'
 
 export interface Rights {
   tier: string
@@ -47,13 +48,6 @@ export type Taking =
  */
 export type TakenBy = 'directive' | 'validate' | 'expiry' | 'nothing'
 
-export interface LimitChange {
-  limit: string
-  before: number
-  /** Null: no longer granted. */
-  after: number | null
-}
-
 export interface Effect {
   instanceKey: string
   instanceId: string
@@ -76,7 +70,7 @@ export function effectOf(subject: Subject, taking: Taking, heartbeatInterval: nu
   const before = rightsOf(subject)
   const after = rightsOf(afterTaking(subject, taking))
   const featuresLost = (before?.features ?? []).filter((name) => !after?.features.includes(name))
-  const limitsLowered = loweredLimits(before, after)
+  const limitsLowered = loweredLimits(before?.limits ?? {}, after?.limits ?? {})
   const falls = before !== null && before.tier !== after?.tier
   const loses = falls || featuresLost.length + limitsLowered.length > 0
   const touched = subject.seats.filter((seat) => isTouched(seat, taking))
@@ -106,7 +100,7 @@ function rightsOf({ action, lowest, seats }: Subject): Rights | null {
 
 function afterTaking(subject: Subject, taking: Taking): Subject {
   if (taking.kind === 'action') return { ...subject, action: taking.action }
-  if (taking.kind === 'credential' && !deniesSeats(taking)) return subject
+  if (taking.kind === 'credential' && !deniesSeats(taking.source, taking.endsSessions)) return subject
   return { ...subject, seats: subject.seats.filter((seat) => !isTouched(seat, taking)) }
 }
 
@@ -121,20 +115,7 @@ function isTouched(seat: SubjectSeat, taking: Taking): boolean {
   }
 }
 
-/** A license key is presented again with each validate; sessions of an API key go on by their license JWT. */
-const deniesSeats = (taking: Extract<Taking, { kind: 'credential' }>): boolean =>
-  taking.endsSessions || taking.source === 'license_key'
-
 function takenBy(taking: Taking): TakenBy {
   if (taking.kind !== 'credential') return 'directive'
   return taking.endsSessions ? 'expiry' : 'validate'
-}
-
-function loweredLimits(before: Rights | null, after: Rights | null): LimitChange[] {
-  return Object.entries(before?.limits ?? {}).flatMap(([limit, was]): LimitChange[] => {
-    const is = after?.limits[limit]
-    if (is === undefined) return [{ limit, before: was, after: null }]
-    const lower = is >= 0 && (was < 0 || exceeds(is, was))
-    return lower ? [{ limit, before: was, after: is }] : []
-  })
 }
