@@ -54,10 +54,11 @@ const admin = (path: string) =>
   caller(server.url)('GET', `/api/v1/admin${path}`, { bearer: credentials.admin_key })
 
 describe('scripts/test-heartbeat.sh', () => {
-  test('passes all ten tests with the credentials of the data folder, time and again', async () => {
-    for (const time of [1, 2]) {
-      const { code, lines, last } = await run(server.url, { LEASEHOLD_DATA_DIR: dataDir })
-      expect(last, `run ${time}: ${lines.join('\n')}`).toBe('10 passed, 0 failed, 0 skipped')
+  test('passes all ten tests with the credentials of the data folder or the environment, time and again', async () => {
+    const keys = { TEST_LICENSE_KEY: credentials.license_key, ADMIN_KEY: credentials.admin_key }
+    for (const env of [{ LEASEHOLD_DATA_DIR: dataDir }, keys]) {
+      const { code, lines, last } = await run(server.url, env)
+      expect(last, lines.join('\n')).toBe('10 passed, 0 failed, 0 skipped')
       expect(code).toBe(0)
       expect(lines.filter((line) => /^ok {4} ?\d+ {2}\S/.test(line))).toHaveLength(10)
     }
@@ -74,11 +75,6 @@ describe('scripts/test-heartbeat.sh', () => {
         expect.arrayContaining(['no_entitlement_premium_usage', 'tier_mismatch']),
       )
     }
-  })
-
-  test('takes the keys from the environment', async () => {
-    const env = { TEST_LICENSE_KEY: credentials.license_key, ADMIN_KEY: credentials.admin_key }
-    expect(await run(server.url, env)).toMatchObject({ code: 0, last: '10 passed, 0 failed, 0 skipped' })
   })
 
   test('skips what it has no key for', async () => {
@@ -149,31 +145,24 @@ describe('behind a server that lies', () => {
   const failed = ({ lines }: Run) =>
     lines.filter((line) => line.startsWith('FAIL')).map((line) => Number(line.slice(6, 8)))
 
-  test('without lies all is well', async () => {
-    expect(failed(await ask({}))).toEqual([])
-  })
-
   test('tests 5 and 6 fail when no anomaly was recorded', async () => {
     expect(failed(await ask({ '/api/v1/admin/anomalies': [] }))).toEqual([5, 6])
   })
 
-  test('tests 5 and 6 fail when the anomalies are those of another instance', async () => {
+  test('tests 2 and 5 to 8 fail on a denial of 200, anomalies of another instance, and no action', async () => {
     const other = { instance: { id: 'ins_0', instance_id: 'other' }, resolved_at: null, severity: 'high' }
     const anomalies = [
       { ...other, type: 'tier_mismatch' },
       { ...other, type: 'no_entitlement_premium_usage' },
     ]
-    expect(failed(await ask({ '/api/v1/admin/anomalies': anomalies }))).toEqual([5, 6])
-  })
-
-  test('tests 7 and 8 fail when the heartbeat carries no action', async () => {
     const heartbeat = { status: 'ok', action: 'none', config: { feature_refresh_token: 'a'.repeat(64) } }
-    expect(failed(await ask({ '/api/v1/instances/heartbeat': heartbeat }))).toEqual([7, 8])
-  })
-
-  test('a denial is no activation, though it is an answer of 200', async () => {
     const denial = { status: 'limit_reached', reason: 'instance_limit_reached' }
-    expect(failed(await ask({ '/api/v1/licenses/activate': denial }))).toEqual([2])
+    const lies = {
+      '/api/v1/admin/anomalies': anomalies,
+      '/api/v1/instances/heartbeat': heartbeat,
+      '/api/v1/licenses/activate': denial,
+    }
+    expect(failed(await ask(lies))).toEqual([2, 5, 6, 7, 8])
   })
 
   test('is not shown the keys of this machine’s data folder under another name', async () => {
@@ -182,7 +171,6 @@ describe('behind a server that lies', () => {
     seen = []
     // A name for this machine that is not the issuer of the file.
     await run(`http://127.0.0.2:${port}`, { LEASEHOLD_DATA_DIR: dataDir })
-    await run(`http://127.0.0.1.nip.invalid:${port}`, { LEASEHOLD_DATA_DIR: dataDir })
     expect(seen.filter(Boolean)).toEqual([])
     await run(`http://localhost:${port}`, { LEASEHOLD_DATA_DIR: dataDir })
     expect(new Set(seen.filter(Boolean))).toEqual(new Set([`Bearer ${credentials.admin_key}`]))
