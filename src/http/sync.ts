@@ -6,7 +6,7 @@ import { Refusal } from '../domain/context.ts'
 import { bearerOf, type Context, type Router } from '../domain/routing.ts'
 import { authenticatePeer } from '../domain/sync/authenticate-peer.ts'
 import type { Peer } from '../domain/sync/peer.ts'
-import { networkOf } from './middleware/network.ts'
+import { networkOf } from '../platform/network.ts'
 
 /** Opens the socket. `peer` is null where the credential comes in the first message. */
 export type SyncDoor = (c: Context, peer: Peer | null, network: string) => Promise<Response>

@@ -1,8 +1,8 @@
 // The listening socket: opened with a message an operator can act on, drained request by request. Knows no route.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { SYNC_PATH } from '../contract/sync.ts'
+import { isSocket } from '../platform/live-socket.ts'
 import { StartError } from '../platform/start-error.ts'
 
 export interface Listener {
@@ -55,10 +55,6 @@ export async function listen(
       }),
   }
 }
-
-/** Any other upgrade, as HTTP/2 clients offer it with every request, is answered as what it is: a request. */
-export const isSocket = ({ headers, url }: IncomingMessage): boolean =>
-  headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?', 1)[0] === SYNC_PATH
 
 function bound(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,9 +1,16 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+import type { Memory } from '../../src/relay/front/remember.ts'
+import { openChannel } from '../../src/relay/live/channel.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { until } from '../support/leasehold-process.ts'
 import { query } from '../support/query.ts'
 import { removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
-import { listen, refusedWith } from '../support/sync-client.ts'
+import { silentLog } from '../support/silent-log.ts'
+import { listen, refusedWith, type SyncClient } from '../support/sync-client.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 let app: TestApp
@@ -29,9 +36,9 @@ afterAll(async () => {
 
 const status = async () => (await relay.local('GET', '/api/licenses/sync-status')).body
 
-const exchange = (instance: string) =>
+const exchange = (instance: string, bearer = world.apiKey) =>
   relay.call('POST', '/api/v1/licenses/token', {
-    bearer: world.apiKey,
+    bearer,
     body: { instance_id: instance, version: '1' },
   })
 
@@ -115,11 +122,143 @@ describe('an enrolled relay', () => {
     expect((await exchange('listener')).status).toBe(200)
     await mine.close()
   })
+})
 
-  test('lets nobody else onto its channel', async () => {
+describe('its live channel', () => {
+  let site: World
+  let silent: SyncClient
+  let silentSince: number
+
+  beforeAll(async () => {
+    site = await world.another({ seat_limit: null })
+    silent = await listen(relay.url, { hello: null })
+    silentSince = performance.now()
+  })
+
+  const licensed = async (instance: string): Promise<string> =>
+    (await exchange(instance, site.apiKey)).body.jwt
+  const ended = (client: SyncClient) =>
+    Promise.race([client.closed.then(({ code }) => code), delay(3000, 'still open', { ref: false })])
+
+  test('is not for web pages, and takes no query and no stranger', async () => {
     expect(await refusedWith(relay.url, { headers: { Origin: 'https://evil.example' } })).toBe(403)
     expect(await refusedWith(relay.url, { path: '/api/v1/sync?token=x' })).toBe(400)
+    expect(await refusedWith(relay.url, { bearer: 'lit_nobody' })).toBe(401)
     const stranger = await listen(relay.url, { hello: { token: 'lit_nobody' } })
     expect((await stranger.closed).code).toBe(4401)
   })
+
+  test('bounds strangers to 4 KiB, to the protocol, and to 20 of an address', async () => {
+    const greedy = await listen(relay.url, { hello: null })
+    greedy.say({ type: 'hello', token: 'x'.repeat(5000) })
+    expect((await greedy.closed).code).toBe(1009)
+    const rude = await listen(relay.url, { hello: null })
+    rude.say({ type: 'pong' })
+    expect((await rude.closed).code).toBe(4400)
+    const crowd = await Promise.all(Array.from({ length: 19 }, () => listen(relay.url, { hello: null })))
+    expect(await refusedWith(relay.url, { hello: null })).toBe(429)
+    const jwt = await licensed('known')
+    const known = await listen(relay.url, { bearer: jwt })
+    expect(known.messages[0]?.type).toBe('welcome')
+    for (const client of [...crowd, known]) await client.close()
+  })
+
+  test('tells an instance of a license that it took up after its hello', async () => {
+    const jwt = await licensed('upgrading')
+    const client = await listen(relay.url, { bearer: jwt })
+    const more = await site.another({ seat_limit: null })
+    const taken = await exchange('upgrading', more.apiKey)
+    expect(taken.status).toBe(200)
+    await app.admin('POST', `/licenses/${more.licenseId}/suspend`, { reason: 'unpaid' })
+    const changed = { type: 'license.changed', license_id: more.licenseId }
+    await until(() => client.events().some((event) => isMatch(event, changed)))
+    await client.close()
+  })
+
+  test('ends at the exp of the license JWT', async () => {
+    // A tier without grace: its last lease ends with the license.
+    const expires_at = new Date(Date.now() + 2500).toISOString()
+    const brief = await site.another({ tier: 'free', expires_at, seat_limit: null })
+    const { jwt } = (await exchange('expiring', brief.apiKey)).body
+    const client = await listen(relay.url, { bearer: jwt })
+    expect(client.messages[0]?.type).toBe('welcome')
+    expect(await ended(client)).toBe(4402)
+  })
+
+  test('ends when the instance gives its seat back', async () => {
+    const body = { license_key: site.licenseKey, instance_id: 'leaving', product: site.product }
+    const { body: given } = await relay.call('POST', '/api/v1/licenses/activate', { body })
+    const client = await listen(relay.url, { hello: { token: given.jwt } })
+    expect((await relay.call('POST', '/api/v1/licenses/deactivate', { body })).status).toBe(200)
+    expect(await ended(client)).toBe(4403)
+  })
+
+  test('ends when the vendor refuses the credential', async () => {
+    const own = await site.another({ seat_limit: null })
+    const { body: given } = await exchange('disowned', own.apiKey)
+    const client = await listen(relay.url, { hello: { token: given.jwt } })
+    const revoked = await app.admin('POST', `/api-keys/${own.apiKeyId}/revoke`, { end_sessions: true })
+    expect(revoked.status).toBe(200)
+    const body = { instance_id: 'disowned', version: '1' }
+    const refused = await relay.call('POST', '/api/v1/licenses/refresh', { bearer: given.jwt, body })
+    expect(refused.status).toBe(401)
+    expect(await ended(client)).toBe(4403)
+  })
+
+  test('has eight places for an instance: the one that was silent the longest gives way', async () => {
+    const jwt = await licensed('many')
+    const clients: SyncClient[] = []
+    for (let n = 0; n < 9; n++) clients.push(await listen(relay.url, { bearer: jwt }))
+    expect((await clients[0]?.closed)?.code).toBe(1013)
+    const left = clients.slice(1)
+    expect(left.every(({ socket }) => socket.readyState === socket.OPEN)).toBe(true)
+    for (const client of left) await client.close()
+  })
+
+  test('waits 5 s for a hello', async () => {
+    expect((await silent.closed).code).toBe(4408)
+    expect(performance.now() - silentSince).toBeLessThan(8000)
+  })
+
+  test('sends everybody elsewhere when the relay stops, strangers too', async () => {
+    const known = await listen(relay.url, { bearer: await licensed('last') })
+    const stranger = await listen(relay.url, { hello: null })
+    const began = performance.now()
+    await relay.stop()
+    expect(performance.now() - began).toBeLessThan(3000)
+    expect([(await known.closed).code, (await stranger.closed).code]).toEqual([1001, 1001])
+    relay = await relay.again()
+  })
 })
+
+test('an upstream that floods its channel costs one question at once, and few after', async () => {
+  const upstream = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(upstream, 'listening')
+  const { port } = upstream.address() as AddressInfo
+  let lastSent = 0
+  upstream.on('connection', (socket) => {
+    socket.once('message', () => {
+      socket.send(JSON.stringify({ type: 'welcome', event: 1, ping_interval: 30 }))
+      for (let event = 2; event <= 500; event++) {
+        socket.send(JSON.stringify({ type: 'keys.changed', event, product: 'keldris' }))
+      }
+      lastSent = performance.now()
+    })
+  })
+  const asked = { keys: 0, licenses: 0 }
+  const memory = { keys: { refetch: async () => ++asked.keys > 0 } } as unknown as Memory
+  const channel = openChannel({
+    memory,
+    enrolment: { upstream: `http://127.0.0.1:${port}`, relayKey: 'lrk_of-a-test-0000000' },
+    log: silentLog,
+    onHint: () => void asked.licenses++,
+  })
+  await until(() => lastSent > 0 && performance.now() - lastSent > 700)
+  expect(asked.keys).toBe(1)
+  expect(asked.licenses).toBe(2)
+  await channel.stop()
+  upstream.close()
+})
+
+const isMatch = (event: object, wanted: object): boolean =>
+  Object.entries(wanted).every(([name, value]) => event[name as keyof typeof event] === value)

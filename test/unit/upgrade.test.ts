@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isSocket } from '../../src/server/listen.ts'
+import { isSocket } from '../../src/platform/live-socket.ts'
 
 const asks = (upgrade: string | undefined, url: string) =>
   isSocket({ headers: upgrade === undefined ? {} : { upgrade }, url } as never)

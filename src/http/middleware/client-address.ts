@@ -2,8 +2,8 @@
 import { isIP } from 'node:net'
 import { createMiddleware } from 'hono/factory'
 import type { HttpEnv } from '../../domain/routing.ts'
+import { networkOf } from '../../platform/network.ts'
 import type { AppDependencies } from '../environment.ts'
-import { networkOf } from './network.ts'
 
 const MOST_HOPS = 32
 

@@ -5,9 +5,9 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
 import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
+import { networkOf } from '../../platform/network.ts'
 import type { HeldBodies } from './held-bodies.ts'
 import { fingerprintOf } from './known-credentials.ts'
-import { networkOf } from './network.ts'
 
 const ORDINARY_BYTES = 64 * 1024
 const BATCH_BYTES = 1024 * 1024

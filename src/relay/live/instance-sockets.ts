@@ -4,26 +4,44 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { syncClientMessage } from '../../contract/sync.schema.ts'
 import {
-  SYNC_CLOSE,
-  SYNC_HELLO_SECONDS,
   SYNC_MOST_BYTES,
-  SYNC_MOST_STRANGERS,
   SYNC_PATH,
   SYNC_PING_SECONDS,
   type SyncEvent,
-  type SyncServerMessage,
+  type SyncHello,
 } from '../../contract/sync.ts'
-import type { Memory } from '../front/remember.ts'
-import { publicInstance } from '../front/request.ts'
+import {
+  closeSocket,
+  heard,
+  type LiveSocket,
+  liveSocket,
+  look,
+  send,
+  strangerCounts,
+  textOf,
+} from '../../platform/live-socket.ts'
+import { networkOf } from '../../platform/network.ts'
+import {
+  concerns,
+  hasEnded,
+  hasExpired,
+  holdersFor,
+  type Listener,
+  type ListenerMemory,
+  listenerOf,
+} from './listener.ts'
 
-const MOST_BUFFERED = 256 * 1024
+const SWEEP_MS = 1_000
+/** Sockets in all, and of one instance: one for each of its processes, and those that nobody closed. */
+const MOST_SOCKETS = 10_000
+const MOST_OF_AN_INSTANCE = 8
+const GOING_MS = 1_000
+const FRAMES = ['ping', 'pong'] as const
 
-/** Whom a socket speaks for. */
-interface Listener {
-  product: string
-  /** `ins_…`. */
-  instance: string
-  licenses: Set<string>
+interface Connection extends LiveSocket {
+  listener: Listener | null
+  greeted: boolean
+  welcomed: boolean
 }
 
 export interface InstanceSockets {
@@ -32,148 +50,154 @@ export interface InstanceSockets {
   tell(event: SyncEvent): void
   /** What was missed cannot be told. `event`: where the vendor's numbers stand now, which may be lower than before. */
   resync(event: number): void
+  /** Instances' sockets that were let in. */
   count(): number
-  close(): void
+  /** Sends every client elsewhere (1001), strangers too, and resolves when all have gone, or after a second. */
+  close(): Promise<void>
 }
 
-export function instanceSockets(memory: Pick<Memory, 'grants' | 'keys' | 'hash'>): InstanceSockets {
+export function instanceSockets(memory: ListenerMemory): InstanceSockets {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: SYNC_MOST_BYTES,
     perMessageDeflate: false,
+    clientTracking: false,
   })
-  const listeners = new Map<WebSocket, Listener>()
-  const strangers = new Map<string, number>()
-  const alive = new WeakSet<WebSocket>()
+  const open = new Set<Connection>()
+  const strangers = strangerCounts()
+  const monotonic = () => performance.now()
   let newest = 0
+  let stopping = false
 
-  const pings = setInterval(() => {
-    for (const socket of listeners.keys()) {
-      if (!alive.has(socket)) socket.terminate()
-      alive.delete(socket)
-      socket.ping()
+  const sweep = setInterval(() => {
+    const [now, wall] = [monotonic(), memory.now()]
+    const ping = textOf({ type: 'ping', event: newest })
+    for (const connection of open) {
+      const { listener, welcomed } = connection
+      if (listener !== null && hasEnded(memory, listener)) closeSocket(connection, 'ended', now)
+      look(connection, { now, ping, welcomed, expired: listener !== null && hasExpired(listener, wall) })
     }
-  }, SYNC_PING_SECONDS * 1000)
-  pings.unref()
+  }, SWEEP_MS)
+  sweep.unref()
 
-  function accept(socket: WebSocket, bearer: string | null, address: string): void {
-    let known = false
-    alive.add(socket)
-    strangers.set(address, (strangers.get(address) ?? 0) + 1)
-    const leaveStrangers = once(() => {
-      const left = (strangers.get(address) ?? 1) - 1
-      if (left > 0) strangers.set(address, left)
-      else strangers.delete(address)
-    })
-    const deadline = setTimeout(
-      () => socket.close(SYNC_CLOSE.no_hello, 'no_hello'),
-      SYNC_HELLO_SECONDS * 1000,
-    )
-    deadline.unref()
-    socket.on('pong', () => alive.add(socket))
-    socket.on('error', () => socket.terminate())
-    socket.on('close', () => {
-      clearTimeout(deadline)
-      leaveStrangers()
-      listeners.delete(socket)
-    })
-    socket.on('message', (data, isBinary) => {
-      alive.add(socket)
-      const message = isBinary ? null : parse(data.toString())
-      if (message === null) return socket.close(SYNC_CLOSE.bad_message, 'bad_message')
-      if (message.type === 'ping') return send(socket, { type: 'pong' })
-      if (message.type !== 'hello' || known) return
-      known = true
-      clearTimeout(deadline)
-      const found = listenerOf(bearer ?? message.token ?? null).catch(() => null)
-      void found.then((listener) => {
-        leaveStrangers()
-        if (listener === null) return socket.close(SYNC_CLOSE.unauthorized, 'unauthorized')
-        listeners.set(socket, listener)
-        send(socket, { type: 'welcome', event: newest, ping_interval: SYNC_PING_SECONDS })
-        // Another place in the events than ours: one question of the instance makes it sure.
-        if (message.last_event !== newest) send(socket, { type: 'resync_required', event: newest })
+  function accept(socket: WebSocket, listener: Listener | null, stranger: string | null): void {
+    const crowded = strangers.isCrowded(stranger)
+    const live = liveSocket(socket, stranger, monotonic())
+    const connection: Connection = { ...live, listener, greeted: false, welcomed: false }
+    strangers.add(connection)
+    open.add(connection)
+    socket.on('message', (data, isBinary) => receive(connection, isBinary ? null : parse(data.toString())))
+    for (const frame of FRAMES) {
+      socket.on(frame, () => {
+        if (!heard(connection, monotonic())) closeSocket(connection, 'bad_message', monotonic())
       })
-    })
-  }
-
-  /** A JWT that the vendor signed and that has not expired, or an instance token that it accepted here before. */
-  async function listenerOf(token: string | null): Promise<Listener | null> {
-    if (token === null) return null
-    if (token.startsWith('eyJ')) {
-      const claims = await memory.keys.licenseJwt(token, null, null, 'unexpired')
-      return claims?.instance_id === undefined ? null : listenerFor(claims.aud, claims.instance_id)
     }
-    if (!token.startsWith('lit_')) return null
-    const known = memory.grants.instanceOf(memory.hash('instance_token', token))
-    return known === null ? null : listenerFor(known.product, known.instanceId)
+    // Told by `close`, which always follows.
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      strangers.release(connection)
+      open.delete(connection)
+    })
+    // Handshakes at the same time have all passed the door.
+    if (crowded) closeSocket(connection, 'try_again', monotonic())
+    if (stopping) closeSocket(connection, 'going_away', monotonic())
   }
 
-  function listenerFor(product: string, instanceId: string): Listener {
-    const licenses = memory.grants.ofInstance(product, instanceId).map(({ licenseId }) => licenseId)
-    return { product, instance: publicInstance(product, instanceId), licenses: new Set(licenses) }
+  function receive(connection: Connection, said: unknown): void {
+    const now = monotonic()
+    const message = syncClientMessage.safeParse(said).data
+    if (!heard(connection, now) || !message || (message.type === 'hello') === connection.greeted) {
+      closeSocket(connection, 'bad_message', now)
+    } else if (message.type === 'hello') {
+      connection.greeted = true
+      void greet(connection, message).catch(() => closeSocket(connection, 'try_again', monotonic()))
+    } else if (message.type === 'ping') send(connection, textOf({ type: 'pong' }), now)
   }
 
-  function send(socket: WebSocket, message: SyncServerMessage): void {
-    if (socket.bufferedAmount > MOST_BUFFERED) socket.close(SYNC_CLOSE.slow_reader, 'slow_reader')
-    else socket.send(JSON.stringify(message), () => {})
+  async function greet(connection: Connection, hello: SyncHello): Promise<void> {
+    connection.listener ??= await listenerOf(memory, hello.token ?? null)
+    strangers.release(connection)
+    const { listener } = connection
+    const now = monotonic()
+    if (listener === null) return closeSocket(connection, 'unauthorized', now)
+    if (connection.closingAt !== null || !open.has(connection)) return
+    makeRoom(listener)
+    connection.welcomed = true
+    send(connection, textOf({ type: 'welcome', event: newest, ping_interval: SYNC_PING_SECONDS }), now)
+    // Another place in the events than ours: one question of the instance makes it sure.
+    if (hello.last_event !== newest) send(connection, textOf({ type: 'resync_required', event: newest }), now)
+  }
+
+  /** Of too many sockets of one instance, the one that was silent the longest gives way. */
+  function makeRoom({ instance }: Listener): void {
+    const own = welcomed().filter(
+      (other) => other.listener?.instance === instance && other.closingAt === null,
+    )
+    if (own.length < MOST_OF_AN_INSTANCE) return
+    const [first] = own.toSorted((a, b) => a.heardAt - b.heardAt)
+    if (first) closeSocket(first, 'try_again', monotonic())
+  }
+
+  const welcomed = (): Connection[] => [...open].filter((connection) => connection.welcomed)
+
+  async function admit(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (request.url !== SYNC_PATH) return refuse(socket, '400 Bad Request')
+    if (request.headers.origin !== undefined) return refuse(socket, '403 Forbidden')
+    if (stopping || open.size >= MOST_SOCKETS) return refuse(socket, '503 Service Unavailable', 30)
+    const { authorization } = request.headers
+    const network = networkOf(request.socket.remoteAddress ?? '')
+    const stranger = authorization === undefined ? network : null
+    if (strangers.isCrowded(stranger)) return refuse(socket, '429 Too Many Requests', 5)
+    const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? null
+    const listener = authorization === undefined ? null : await listenerOf(memory, bearer)
+    if (authorization !== undefined && listener === null) return refuse(socket, '401 Unauthorized')
+    if (!socket.destroyed)
+      server.handleUpgrade(request, socket, head, (opened) => accept(opened, listener, stranger))
   }
 
   return {
     upgrade(request, socket, head) {
-      const refuse = (status: string) =>
-        socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
-      const address = request.socket.remoteAddress ?? ''
-      if (request.url !== SYNC_PATH)
-        return void refuse(request.url?.startsWith(SYNC_PATH) ? '400 Bad Request' : '404 Not Found')
-      if (request.headers.origin !== undefined) return void refuse('403 Forbidden')
-      if ((strangers.get(address) ?? 0) >= SYNC_MOST_STRANGERS) return void refuse('429 Too Many Requests')
-      const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
-      server.handleUpgrade(request, socket, head, (opened) => accept(opened, bearer, address))
+      admit(request, socket, head).catch(() => refuse(socket, '503 Service Unavailable', 5))
     },
     tell(event) {
       newest = Math.max(newest, event.event)
-      for (const [socket, listener] of listeners) if (concerns(event, listener)) send(socket, event)
+      const holders = holdersFor(memory, event)
+      const text = textOf(event)
+      const now = monotonic()
+      for (const connection of welcomed()) {
+        const { listener } = connection
+        if (listener !== null && concerns(event, listener, holders)) send(connection, text, now)
+      }
     },
     resync(event) {
       newest = event
-      for (const socket of listeners.keys()) send(socket, { type: 'resync_required', event: newest })
+      const text = textOf({ type: 'resync_required', event })
+      for (const connection of welcomed()) send(connection, text, monotonic())
     },
-    count: () => listeners.size,
-    close() {
-      clearInterval(pings)
-      for (const socket of listeners.keys()) socket.close(SYNC_CLOSE.going_away, 'going_away')
+    count: () => welcomed().length,
+    async close() {
+      stopping = true
+      for (const connection of open) closeSocket(connection, 'going_away', monotonic())
+      const deadline = monotonic() + GOING_MS
+      while (open.size > 0 && monotonic() < deadline) await new Promise((done) => setTimeout(done, 10))
+      clearInterval(sweep)
+      for (const { socket } of open) socket.terminate()
       server.close()
     },
   }
 }
 
-function concerns(event: SyncEvent, listener: Listener): boolean {
-  switch (event.type) {
-    case 'keys.changed':
-      return event.product === listener.product
-    case 'action.changed':
-      return event.instance === listener.instance
-    case 'license.changed':
-      return event.instance === undefined
-        ? listener.licenses.has(event.license_id)
-        : event.instance === listener.instance
-  }
+function refuse(socket: Duplex, status: string, retryAfter?: number): void {
+  const wait = retryAfter === undefined ? '' : `Retry-After: ${retryAfter}\r\n`
+  socket.end(`HTTP/1.1 ${status}\r\n${wait}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  )
 }
 
-function parse(text: string) {
+function parse(text: string): unknown {
   try {
-    const read = syncClientMessage.safeParse(JSON.parse(text))
-    return read.success ? read.data : null
+    return JSON.parse(text)
   } catch {
     return null
-  }
-}
-
-function once(work: () => void): () => void {
-  let done = false
-  return () => {
-    if (!done) work()
-    done = true
   }
 }

@@ -60,6 +60,7 @@ export function grantStore(database: DatabaseSync, commits: Commits, bounds = BO
     'select max(issued_at) as at from grants where product = ? and license_id = ? and synced_at <= ?',
   )
   const all = database.prepare('select * from grants order by license_id, instance_id')
+  const holders = database.prepare('select product, instance_id from grants where license_id = ?')
   const drop = database.prepare('delete from grants where product = ? and instance_id = ? and license_id = ?')
   const credentials = credentialStore(database, commits, bounds.proofs)
 
@@ -79,6 +80,12 @@ export function grantStore(database: DatabaseSync, commits: Commits, bounds = BO
     /** Unix seconds: when the newest grant of the license was issued that was had by then; 0 where there was none. */
     newestIssued: (product: string, licenseId: string, by: number): number =>
       (newest.get(product, licenseId, by) as { at: number | null }).at ?? 0,
+    /** The instances with a grant of this license. */
+    holders: (licenseId: string) =>
+      (holders.all(licenseId) as { product: string; instance_id: string }[]).map((row) => ({
+        product: row.product,
+        instanceId: row.instance_id,
+      })),
     all: (): KeptGrant[] => (all.all() as unknown as GrantRow[]).map(grantOf),
     drop: (g: GrantName): void => write(() => void drop.run(g.product, g.instanceId, g.licenseId)),
     /** The instance gave its seat back: nothing of it is served any more. */

@@ -4,8 +4,9 @@ import type { Ctx } from '../../domain/context.ts'
 import { findEnded } from '../../domain/sync/find-ended.ts'
 import { concerns, type EventRow, hintOf, mayEnd, type Peer } from '../../domain/sync/peer.ts'
 import { holdersOf, isOnRecord, readEvents } from '../../domain/sync/read-events.ts'
+import { closeSocket, send, textOf } from '../../platform/live-socket.ts'
 import { type Audience, audience } from './audience.ts'
-import { type Connection, closeConnection, send, tell, textOf } from './connection.ts'
+import { type Connection, tell } from './connection.ts'
 
 /** Events kept in memory, so that sockets that come back after a restart cost no query. */
 export const RECENT_EVENTS = 2_000
@@ -80,7 +81,7 @@ export function openHub({ ctx, recent: first, after }: HubOptions): Hub {
     const ended = await findEnded(ctx, peers)
     for (const connection of connections) {
       if (connection.peer !== null && ended.has(connection.peer)) {
-        closeConnection(connection, 'ended', monotonic())
+        closeSocket(connection, 'ended', monotonic())
       }
     }
   }

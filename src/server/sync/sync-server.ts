@@ -2,16 +2,17 @@
 import { upgradeWebSocket } from '@hono/node-server'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { syncClientMessage } from '../../contract/sync.schema.ts'
-import { SYNC_MOST_BYTES, SYNC_MOST_STRANGERS, type SyncHello } from '../../contract/sync.ts'
+import { SYNC_MOST_BYTES, type SyncHello } from '../../contract/sync.ts'
 import { isDatabaseAway } from '../../db/errors.ts'
 import { type Ctx, Refusal, type Services } from '../../domain/context.ts'
 import { authenticatePeer } from '../../domain/sync/authenticate-peer.ts'
 import type { Peer } from '../../domain/sync/peer.ts'
 import type { SyncDoor } from '../../http/sync.ts'
 import { credentialKind } from '../../platform/credentials.ts'
+import { closeSocket, heard, send, strangerCounts, textOf } from '../../platform/live-socket.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { SocketServer } from '../listen.ts'
-import { type Connection, closeConnection, heard, newConnection, send, textOf } from './connection.ts'
+import { type Connection, newConnection } from './connection.ts'
 import { openEventFeed } from './event-feed.ts'
 import { openHub, RECENT_EVENTS } from './hub.ts'
 import { startSweep } from './sweep.ts'
@@ -46,7 +47,7 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
     clientTracking: false,
   })
   const open = new Set<Connection>()
-  const strangers = new Map<string, number>()
+  const strangers = strangerCounts()
   let stopping = false
   const feed = await openEventFeed({
     services,
@@ -60,18 +61,8 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
   const sweep = startSweep({ ctx, hub, open })
   const gauge = metrics.gauge('leasehold_sync_connections', 'Open sockets of the live channel.')
 
-  const isCrowded = (stranger: string | null): boolean =>
-    stranger !== null && (strangers.get(stranger) ?? 0) >= SYNC_MOST_STRANGERS
-  const known = (connection: Connection): void => {
-    const { stranger } = connection
-    if (stranger === null) return
-    connection.stranger = null
-    const left = (strangers.get(stranger) ?? 1) - 1
-    if (left > 0) strangers.set(stranger, left)
-    else strangers.delete(stranger)
-  }
   const gone = (connection: Connection): void => {
-    known(connection)
+    strangers.release(connection)
     open.delete(connection)
     hub.leave(connection)
     gauge.set({}, open.size)
@@ -81,7 +72,7 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
     connection.greeted = true
     const since = hub.position()
     connection.peer ??= await prove(ctx, hello.token)
-    known(connection)
+    strangers.release(connection)
     if (connection.closingAt === null && open.has(connection)) {
       await hub.join(connection, hello.last_event, since)
     }
@@ -91,7 +82,7 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
     const now = monotonic()
     const message = syncClientMessage.safeParse(parse(data)).data
     if (!heard(connection, now) || !message || (message.type === 'hello') === connection.greeted) {
-      closeConnection(connection, 'bad_message', now)
+      closeSocket(connection, 'bad_message', now)
     } else if (message.type === 'hello') {
       greet(connection, message).catch((error: unknown) => refuse(services, connection, error))
     } else if (message.type === 'ping') {
@@ -100,25 +91,25 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
   }
 
   const accept = (socket: WebSocket, peer: Peer | null, stranger: string | null): void => {
-    const crowded = isCrowded(stranger)
+    const crowded = strangers.isCrowded(stranger)
     const connection = newConnection(socket, peer, stranger, monotonic())
-    if (stranger !== null) strangers.set(stranger, (strangers.get(stranger) ?? 0) + 1)
+    strangers.add(connection)
     open.add(connection)
     gauge.set({}, open.size)
     socket.on('message', (data, isBinary) => {
-      if (isBinary) closeConnection(connection, 'bad_message', monotonic())
+      if (isBinary) closeSocket(connection, 'bad_message', monotonic())
       else receive(connection, data.toString())
     })
     for (const frame of FRAMES) {
       socket.on(frame, () => {
-        if (!heard(connection, monotonic())) closeConnection(connection, 'bad_message', monotonic())
+        if (!heard(connection, monotonic())) closeSocket(connection, 'bad_message', monotonic())
       })
     }
     socket.on('error', (error) => services.log.debug({ err: error }, 'a socket failed'))
     socket.on('close', () => gone(connection))
     // Handshakes at the same time have all passed the door.
-    if (crowded) closeConnection(connection, 'try_again', monotonic())
-    if (stopping) closeConnection(connection, 'going_away', monotonic())
+    if (crowded) closeSocket(connection, 'try_again', monotonic())
+    if (stopping) closeSocket(connection, 'going_away', monotonic())
   }
 
   return {
@@ -126,7 +117,7 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
     sockets: sockets as unknown as SocketServer,
     door: async (c, peer, network) => {
       const stranger = peer === null ? network : null
-      if (isCrowded(stranger)) throw tooMany()
+      if (strangers.isCrowded(stranger)) throw tooMany()
       return upgradeWebSocket(c, {
         onOpen: (_event, { raw }) => {
           const socket = raw as unknown as WebSocket
@@ -140,7 +131,7 @@ export async function openSync({ services, databaseUrl, metrics, pollMs }: SyncO
     },
     async stop() {
       stopping = true
-      for (const connection of open) closeConnection(connection, 'going_away', monotonic())
+      for (const connection of open) closeSocket(connection, 'going_away', monotonic())
       const deadline = performance.now() + GOING_MS
       while (open.size > 0 && performance.now() < deadline) {
         await new Promise((resolve) => setTimeout(resolve, 10))
@@ -161,11 +152,11 @@ async function prove(ctx: Ctx, token: string | undefined): Promise<Peer> {
 
 function refuse({ log, clock }: Services, connection: Connection, error: unknown): void {
   if (error instanceof Refusal) {
-    closeConnection(connection, 'unauthorized', clock.monotonic(), error.code)
+    closeSocket(connection, 'unauthorized', clock.monotonic(), error.code)
     return
   }
   if (!isDatabaseAway(error)) log.error({ err: error }, 'a socket could not be taken in')
-  closeConnection(connection, 'try_again', clock.monotonic())
+  closeSocket(connection, 'try_again', clock.monotonic())
 }
 
 function parse(text: string): unknown {

@@ -1,0 +1,61 @@
+// The live channel through the relay: the vendor's hints on one side, the instances on the other, each at its pace.
+import type { SyncEvent } from '../../contract/sync.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { Memory } from '../front/remember.ts'
+import type { Enrolment } from '../identity.ts'
+import { paced } from '../sync/paced.ts'
+import { type InstanceSockets, instanceSockets } from './instance-sockets.ts'
+import { passOn } from './pass-on.ts'
+import { keepUpstreamSocket } from './upstream-socket.ts'
+
+/** However fast hints come, the vendor is asked for licenses no more often than this. */
+const HINT_STEP_MS = 500
+/** And for its keys: longer than `refetch` rests, so that the last of several changes is not passed over. */
+const KEYS_STEP_MS = 5_500
+
+export interface ChannelPort {
+  memory: Memory
+  enrolment: Pick<Enrolment, 'upstream' | 'relayKey'>
+  log: Logger
+  /** Something changed, or may have: ask the vendor. */
+  onHint(): void
+}
+
+export interface Channel {
+  sockets: InstanceSockets
+  isOpen(): boolean
+  /** The vendor came or went, as other requests tell. */
+  check(): void
+  stop(): Promise<void>
+}
+
+export function openChannel({ memory, enrolment, log, onHint }: ChannelPort): Channel {
+  const sockets = instanceSockets(memory)
+  const hints = passOn(sockets)
+  const hinted = paced(HINT_STEP_MS, onHint)
+  const keysChanged = paced(KEYS_STEP_MS, () => void memory.keys.refetch().catch(() => false))
+  const live = keepUpstreamSocket({
+    url: enrolment.upstream,
+    relayKey: enrolment.relayKey,
+    log,
+    chance: Math.random,
+    onEvent(event: SyncEvent) {
+      hints.event(event)
+      if (event.type === 'keys.changed') keysChanged()
+      if (event.type !== 'action.changed') hinted()
+    },
+    onResync(event) {
+      hints.resync(event)
+      hinted()
+    },
+  })
+  return {
+    sockets,
+    isOpen: live.isOpen,
+    check: live.check,
+    stop() {
+      live.stop()
+      return sockets.close()
+    },
+  }
+}
