@@ -16,7 +16,8 @@ export interface Page<Item> {
 
 /** The parts that positions are made of: a UUID in lower case, a time since 1970, a name that came from outside. */
 export const UUID_PART = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-export const TIME_PART = /^[0-9]{1,15}$/
+/** Seconds or milliseconds; these end in 9999, the last year that has a text in RFC 3339. */
+export const TIME_PART = /^(?:[0-9]{1,14}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}|253[0-3][0-9]{11})$/
 /** Any text that the database takes. */
 export const TEXT_PART = /^[^\0\p{Cs}]{0,256}$/u
 

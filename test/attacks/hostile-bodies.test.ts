@@ -8,6 +8,9 @@ import { countingDatabase } from '../support/counting-database.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { placesIn, type Route, routesOf, withValue } from './document.ts'
 
+/** What some lists do not go without. */
+const QUERY: Record<string, string> = { product: 'keldris', metric: 'agent_count', bucket: 'hour' }
+const UUID = '019b76da-a800-7000-8000-0123456789ab'
 const HANGS_AFTER_MS = 15_000
 const BAD_KEYS = 1000
 let app: TestApp
@@ -191,6 +194,49 @@ describe('every route of the document', () => {
             expectDecent(route, `${name}=${value}`, await send(route, undefined, 'x', `?${name}=${value}`))
           }
         }
+      }),
+    )
+  }, 60_000)
+
+  test('that is a list takes any cursor without a fault, and refuses what none of its pages ended with', async () => {
+    const part = fc.oneof(
+      fc.constantFrom('-1', '0', '1e3', 'NaN', '253402300800000', '999999999999999', '9'.repeat(40), ''),
+      fc.bigInt({ min: 0n, max: 10n ** 16n }).map(String),
+      fc.uuid(),
+      fc.string({ maxLength: 12 }),
+      fc.constantFrom('\u0000', '\ud800', '2026-13-45', "' or true --", null, 1e300, {}),
+    )
+    const cursors = fc.oneof(
+      fc
+        .array(part, { maxLength: 3 })
+        .map((parts) => Buffer.from(JSON.stringify(parts)).toString('base64url')),
+      fc.string({ minLength: 1, maxLength: 40 }),
+    )
+    const always = [['9'.repeat(15), 'k'], ['9'.repeat(15), UUID], ['253402300800000', UUID], [UUID]]
+    const lists = routes.filter(({ parameters }) => parameters.some(({ name }) => name === 'after'))
+    expect(lists.length).toBeGreaterThan(12)
+    await Promise.all(
+      lists.map(async (route) => {
+        const required = route.parameters.filter(({ name, schema }) => name in QUERY && schema)
+        const rest = required.map(({ name }) => `${name}=${QUERY[name]}&`).join('')
+        const id = route.path.includes('/licenses/{id}') ? world.licenseId : 'x'
+        const seen = new Set<number>()
+        const ask = async (cursor: string) => {
+          const search = `?${rest}after=${encodeURIComponent(cursor)}`
+          const answer = await send(route, undefined, id, search)
+          expectDecent(route, search, answer)
+          expect([route.path, search, [200, 401, 422].includes(answer.status), answer.text]).toEqual([
+            route.path,
+            search,
+            true,
+            answer.text,
+          ])
+          seen.add(answer.status)
+        }
+        for (const parts of always) await ask(Buffer.from(JSON.stringify(parts)).toString('base64url'))
+        await fc.assert(fc.asyncProperty(cursors, ask), { numRuns: 20 })
+        // 401: a relay's own list.
+        expect([route.path, seen.has(422) || seen.has(401)]).toEqual([route.path, true])
       }),
     )
   }, 60_000)

@@ -26,6 +26,7 @@ describe('a cursor', () => {
       Buffer.from(JSON.stringify([1767225600000, uuid])).toString('base64url'),
     ],
     ['that is not JSON', 'bm90IEpTT04'],
+    ['with a year past 9999', encodeCursor(['253400000000000', uuid])],
     ['that is an object', Buffer.from('{"length":2}').toString('base64url')],
   ])('%s is refused', (_, text) => {
     expect(() => decodeCursor(text, TIME_PART, UUID_PART)).toThrow('not a cursor of this list')
