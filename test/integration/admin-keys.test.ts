@@ -1,9 +1,14 @@
+import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ROLES, type Role } from '../../src/contract/catalog.ts'
 import { adminKeys } from '../../src/db/schema/index.ts'
 import { authenticateAdmin } from '../../src/domain/admin-keys/authenticate-admin.ts'
+import { changeAdminKey } from '../../src/domain/admin-keys/change-admin-key.ts'
+import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
+import { revokeAdminKey } from '../../src/domain/admin-keys/revoke-admin-key.ts'
 import type { Ctx } from '../../src/domain/context.ts'
 import { mintCredential } from '../../src/platform/credentials.ts'
+import { parsePublicId } from '../../src/platform/ids.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
@@ -122,6 +127,26 @@ describe('a revoked key', () => {
     await other.stop()
   })
 
+  test.each([
+    ['was revoked', { revokedAt: new Date('2026-03-01T12:00:00Z') }, 'admin_key_revoked'],
+    ['was demoted', { role: 'operator' as const }, 'forbidden'],
+    ['has expired', { expiresAt: new Date('2026-03-01T12:00:00Z') }, 'admin_key_expired'],
+  ])('makes no other by a request that was let in before it %s', async (_, set, code) => {
+    const { id } = await create('owner')
+    const victim = await create('auditor')
+    const ctx: Ctx = { ...app.ctx, actor: { kind: 'admin', id, role: 'owner' } }
+    await app.services.db
+      .update(adminKeys)
+      .set(set)
+      .where(eq(adminKeys.id, parsePublicId('adm', id) ?? ''))
+    const late = [
+      () => createAdminKey(ctx, { name: 'heir', role: 'owner', expires_at: null }),
+      () => changeAdminKey(ctx, victim.id, { role: 'owner' }),
+      () => revokeAdminKey(ctx, victim.id),
+    ]
+    for (const act of late) await expect(act()).rejects.toMatchObject({ code })
+  })
+
   test('stays as it is when it is revoked again', async () => {
     const { id } = await create('operator')
     const { body: first } = await revoke(id)
@@ -158,6 +183,27 @@ describe('the last owner key', () => {
     expect((await revoke(await ownOf())).body.reason).toBe('last_owner')
     await create('owner')
     expect((await revoke(await ownOf())).status).toBe(200)
+  })
+
+  test('is not saved by one that ends within the day, which may still be renamed and given more time', async () => {
+    const own = await ownOf()
+    const soon = await create('owner', { expires_at: '2026-03-02T11:59:00Z' })
+    expect((await revoke(own)).body.reason).toBe('last_owner')
+    const ending = await create('owner', { expires_at: '2026-03-09T12:00:00Z' })
+    const change = (id: string, body: object) => app.admin('PATCH', `/admin-keys/${id}`, body)
+    await app.services.db.update(adminKeys).set({ role: 'operator' }).where(eq(adminKeys.name, 'test'))
+    const as = (bearer: string, id: string, body: object) =>
+      app.call('PATCH', `/api/v1/admin/admin-keys/${id}`, { bearer, body })
+    // Two are left: one for a week, one for a day, which does not stand in for it.
+    const bearer = ending.admin_key
+    expect((await revoke(ending.id, bearer)).body.reason).toBe('last_owner')
+    expect((await as(bearer, ending.id, { expires_at: '2026-03-02T00:00:00Z' })).body.reason).toBe(
+      'last_owner',
+    )
+    expect((await as(bearer, soon.id, { name: 'renamed' })).status).toBe(200)
+    expect((await as(bearer, soon.id, { expires_at: '2026-03-05T00:00:00Z' })).status).toBe(200)
+    expect((await as(bearer, ending.id, { expires_at: '2026-03-02T00:00:00Z' })).status).toBe(200)
+    expect((await change(soon.id, { name: 'x' })).status).toBe(403)
   })
 
   test('can be neither demoted nor given an end, while one that lasts may stand in for it', async () => {

@@ -8,7 +8,7 @@ import { rfc3339 } from '../../platform/time.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 import { type AdminKeyRow, readEnd } from './create-admin-key.ts'
-import { keepAnOwner, lockOwnerKeys } from './last-owner.ts'
+import { holdAdminKeys, keepAnOwner } from './last-owner.ts'
 
 const { hash: _, ...shown } = getTableColumns(adminKeys)
 
@@ -22,7 +22,7 @@ export async function changeAdminKey(ctx: Ctx, id: string, input: AdminKeyChange
   const keyId = parsePublicId('adm', id)
   if (keyId === null) throw noSuchKey()
   return transaction(ctx.db, async (tx) => {
-    await lockOwnerKeys(tx)
+    await holdAdminKeys(tx, ctx)
     const now = ctx.clock.now()
     const [before] = await tx.select(shown).from(adminKeys).where(eq(adminKeys.id, keyId))
     if (!before) throw noSuchKey()

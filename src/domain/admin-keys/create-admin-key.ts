@@ -8,6 +8,7 @@ import { parseRfc3339 } from '../../platform/time.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
+import { holdAdminKeys } from './last-owner.ts'
 
 export type AdminKeyRow = Omit<typeof adminKeys.$inferSelect, 'hash'>
 
@@ -31,6 +32,7 @@ export async function createAdminKey(
     revokedAt: null,
   }
   await transaction(ctx.db, async (tx) => {
+    await holdAdminKeys(tx, ctx)
     await tx.insert(adminKeys).values({ ...key, hash: hashCredential(ctx, 'admin_key', secret) })
     await recordChange(tx, ctx, {
       action: 'admin_key.create',

@@ -6,7 +6,7 @@ import { parsePublicId } from '../../platform/ids.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
 import type { AdminKeyRow } from './create-admin-key.ts'
-import { keepAnOwner, lockOwnerKeys } from './last-owner.ts'
+import { holdAdminKeys, keepAnOwner } from './last-owner.ts'
 
 const { hash: _, ...shown } = getTableColumns(adminKeys)
 
@@ -19,7 +19,7 @@ export async function revokeAdminKey(ctx: Ctx, id: string): Promise<AdminKeyRow>
   const keyId = parsePublicId('adm', id)
   if (keyId === null) throw noSuchKey()
   return transaction(ctx.db, async (tx) => {
-    await lockOwnerKeys(tx)
+    await holdAdminKeys(tx, ctx)
     const now = ctx.clock.now()
     const [key] = await tx.select(shown).from(adminKeys).where(eq(adminKeys.id, keyId))
     if (!key) throw noSuchKey()
