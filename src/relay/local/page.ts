@@ -4,11 +4,13 @@ import type { Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { getCookie, setCookie } from 'hono/cookie'
 import { html, raw } from 'hono/html'
+import { problem } from '../front/app.ts'
 import { isInternalKey, type LocalContext } from './api.ts'
 import type { LicenseStanding, Standing } from './standing.ts'
 import { STYLE } from './style.ts'
 
 const COOKIE = 'leasehold_relay'
+const FORM_BYTES = 4096
 const SESSION_SECONDS = 8 * 3600
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -32,7 +34,8 @@ export function mountPage(app: Hono, context: LocalContext): void {
 
   app.use('/', guarded)
   app.use('/page/*', guarded)
-  app.use('/page/*', bodyLimit({ maxSize: 4096 }))
+  const onError = (c: Context) => problem(c, 'body_too_large', `The form is over ${FORM_BYTES} bytes.`)
+  app.use('/page/*', bodyLimit({ maxSize: FORM_BYTES, onError }))
   app.get('/', (c) => {
     const session = sessionOf(c)
     if (session === null) return c.html(signInPage(context.internalKey !== null, null), 401)

@@ -1,4 +1,6 @@
 // Gives new instances a seat of the license's allotment while the vendor is away, and takes seats back.
+import { PERPETUAL } from '../../contract/catalog.ts'
+import { rfc3339 } from '../../platform/time.ts'
 import type { OfflineAnswer } from '../front/offline.ts'
 import { actionOf } from '../front/offline.ts'
 import type { Memory } from '../front/remember.ts'
@@ -69,7 +71,7 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
         grants.touch({ ...known, action, config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
         return null
       })
-      if (full !== null) return denial(request, full)
+      if (full !== null) return denial(request, held, full)
       const signed = await parts.sign({ relayId: parts.relayId, ...lease, allotment: token })
       parts.onChange()
       return { kind: 'kept', cache: 'hit; age=0', body: body(request, held, signed, expiresAt - issuedAt) }
@@ -104,23 +106,38 @@ async function licenseShown(
 }
 
 /** A denial is an answer where a license key asks (reference, section 1); an API key waits for the vendor. */
-function denial(request: InstanceRequest, full: FullHouse): OfflineAnswer {
+function denial(request: InstanceRequest, held: HeldAllotment, full: FullHouse): OfflineAnswer {
   if (request.body.license_key === undefined) return { kind: 'full', full }
   return {
     kind: 'kept',
     cache: 'hit; age=0',
-    body: { status: 'limit_reached', ...full, ...fullHouseWords(full) },
+    body: { ...seatFacts(held), status: 'limit_reached', ...full, ...fullHouseWords(full) },
   }
 }
 
 function body(
   request: InstanceRequest,
-  { claims }: HeldAllotment,
+  held: HeldAllotment,
   lease: string,
   expires_in: number,
 ): Record<string, unknown> {
   const common = { lease, expires_in, message: 'This seat is leased by the relay while the vendor is away.' }
   if (request.body.license_key === undefined) return { ...common, action: 'none' }
   const status = request.path.endsWith('/validate') ? 'valid' : 'active'
-  return { ...common, status, tier: claims.grant.tier, limits: claims.grant.limits }
+  return { ...seatFacts(held), ...common, status }
+}
+
+/** What activate and validate tell of the license (reference, section 1), as far as the allotment says it. */
+function seatFacts({ claims }: HeldAllotment): Record<string, unknown> {
+  const { tier, limits, customer_id, org_name = '', license_exp, trial } = claims.grant
+  return {
+    tier,
+    limits,
+    customer_id,
+    customer_name: org_name,
+    company: org_name,
+    issued_at: rfc3339(new Date(claims.nbf * 1000)),
+    expires_at: license_exp === undefined ? PERPETUAL : rfc3339(new Date(license_exp * 1000)),
+    is_trial: trial ?? false,
+  }
 }
