@@ -4,7 +4,7 @@ import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Answer, caller, startTestApp, type TestApp } from '../support/app.ts'
 import { bundle } from '../support/bundle.ts'
 import { query } from '../support/query.ts'
@@ -212,6 +212,30 @@ describe('a leased seat', () => {
     expect(body).toMatchObject([
       { evidence: { licenses: [{ license_id: license.licenseId, seats: 2, live_leases: 4 }] } },
     ])
+  })
+})
+
+describe('a disk that takes no commit', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  test('has nothing acknowledged: no report, and no seat', async () => {
+    relay = await relay.again({ LEASEHOLD_UPSTREAM: app.url })
+    const license = await world.another({ seat_limit: 50 })
+    const { body } = await exchange(relay.url, world, 'reporter')
+    await allot(license, 1)
+    relay = await relay.again(NOWHERE)
+    const exec = DatabaseSync.prototype.exec
+    vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql: string) {
+      if (sql === 'commit') throw new Error('no space left on this disk')
+      exec.call(this, sql)
+    })
+    expect((await heartbeat(relay.url, body.jwt, { bootId: randomUUID(), seq: 1 })).status).toBe(503)
+    expect((await activate(relay.url, license, 'unlucky')).status).toBe(503)
+    vi.restoreAllMocks()
+    expect((await relay.local('GET', '/api/licenses/sync-status')).body.queue.length).toBe(0)
+    expect((await activate(relay.url, license, 'lucky')).body.lease).toEqual(expect.any(String))
   })
 })
 
