@@ -241,6 +241,7 @@ describe('a disk that takes no commit', () => {
 
 describe('a rejection that one instance heard', () => {
   test('rejects the license for every instance of the site, and new seats of it (T3)', async () => {
+    relay = await relay.again({ LEASEHOLD_UPSTREAM: app.url })
     const license = await world.another({ seat_limit: 50 })
     await allot(license, 3)
     const first = await exchange(relay.url, license, 'heard')
