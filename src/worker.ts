@@ -4,9 +4,10 @@ import type { Bindings } from './config/worker-settings.ts'
 import { runDueJobs } from './jobs/run-due-jobs.ts'
 import { randomHex } from './platform/random.ts'
 import { jobsOf } from './server/job-list.ts'
+import { overAddressLimit } from './worker/address-limit.ts'
 import { isolateOf } from './worker/isolate.ts'
 import { openRequest, openSecrets } from './worker/open-request.ts'
-import { logFailure, unableTo } from './worker/unable.ts'
+import { logFailure, tooMany, unableTo } from './worker/unable.ts'
 
 /** The part of the runtime's context that is used. */
 interface ExecutionContext {
@@ -20,9 +21,11 @@ export default {
   async fetch(request: Request, bindings: Bindings, context: ExecutionContext): Promise<Response> {
     try {
       const isolate = isolateOf(bindings)
+      const needed = NEEDS_SECRETS.test(new URL(request.url).pathname)
+      const retryAfter = needed ? await overAddressLimit(bindings, request) : null
+      if (retryAfter !== null) return tooMany(retryAfter)
       const open = openRequest(isolate)
       try {
-        const needed = NEEDS_SECRETS.test(new URL(request.url).pathname)
         const services = needed ? await openSecrets(open) : open.services
         return await isolate.app.fetch(request, { ...open, services })
       } finally {

@@ -11,6 +11,7 @@ import type { Logger } from '../platform/logger.ts'
 import { consoleLogger } from '../platform/logger-console.ts'
 import { noMetrics } from '../platform/metrics.ts'
 import { newcomersOf } from '../server/newcomers.ts'
+import { addressOf } from './address-limit.ts'
 import { type OpenRequest, readinessOf } from './open-request.ts'
 
 export interface Isolate {
@@ -61,8 +62,7 @@ function newApp(settings: WorkerSettings): Isolate['app'] {
     metrics: noMetrics,
     readiness: (c) => readinessOf(requestOf(c)),
     guard: (work, c) => requestOf(c).watchdog.guard(work),
-    // Cloudflare sets it on every request; every other header of that kind is the caller's own word.
-    peerAddress: (c) => c.req.header('CF-Connecting-IP') ?? 'unknown',
+    peerAddress: (c) => addressOf(c.req.raw),
     isTrustedProxy: () => false,
     rateLimit: rateLimitOf(systemClock, settings.rateLimit),
     credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),

@@ -11,16 +11,33 @@ const DETAIL = {
   misconfigured: 'This server is not configured correctly. Whoever runs it finds the reasons in its log.',
   database_unavailable: 'The database does not answer. Try again: nothing was done.',
   internal_error: 'Something failed inside. The request id finds it in the server log.',
+  rate_limited: 'Too many requests from this address.',
 } as const satisfies Partial<Record<ErrorCode, string>>
 
-type Outcome = keyof typeof DETAIL
+type Outcome = Exclude<keyof typeof DETAIL, 'rate_limited'>
 
 /** Logs the error and answers with its problem. */
 export function unableTo(error: unknown): Response {
-  const requestId = publicId('req', uuidv7(systemClock.now()))
+  const requestId = newRequestId()
   const code = logFailure(error, requestId)
+  return answer(code, requestId, ERRORS[code][0] === 503 ? RETRY_AFTER_SECONDS : null)
+}
+
+/** Told before anything is looked at; the log would grow with the flood. */
+export const tooMany = (retryAfter: number): Response =>
+  answer('rate_limited', newRequestId(), String(retryAfter), { reason: 'address' })
+
+const newRequestId = () => publicId('req', uuidv7(systemClock.now()))
+
+function answer(
+  code: keyof typeof DETAIL,
+  requestId: string,
+  retryAfter: string | null,
+  facts: Record<string, unknown> = {},
+): Response {
   const [status, title] = ERRORS[code]
   const problem: Problem = {
+    ...facts,
     type: `urn:leasehold:problem:${code}`,
     title,
     status,
@@ -35,7 +52,7 @@ export function unableTo(error: unknown): Response {
       'Content-Type': 'application/problem+json',
       'Cache-Control': 'no-store',
       'X-Request-Id': requestId,
-      ...(status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}),
+      ...(retryAfter === null ? {} : { 'Retry-After': retryAfter }),
     },
   })
 }

@@ -18,6 +18,13 @@ const MOST_KIB = 450
 /** A port on which nothing listens. */
 const NOWHERE = 'postgres://nobody:nothing@127.0.0.1:1/nowhere'
 
+interface Particular {
+  database?: string
+  addressLimit?: number
+  vars?: object
+  secrets?: object
+}
+
 let folder: WranglerFolder
 let bundle: Bundle
 let prepared: Prepared
@@ -32,8 +39,8 @@ beforeAll(async () => {
   const secrets = { LEASEHOLD_MASTER_KEY, LEASEHOLD_ROOT_KEY }
   // Loaded only now: it looks at the environment.
   const { createTestHarness } = await import('wrangler')
-  const worker = async (name: string, more: { database?: string; vars?: object; secrets?: object } = {}) => ({
-    configPath: await folder.configure(name, more.database ?? DATABASE_URL),
+  const worker = async (name: string, more: Particular = {}) => ({
+    configPath: await folder.configure(name, more.database ?? DATABASE_URL, more.addressLimit),
     prebuiltWorkerDir: bundle.folder,
     vars: { ...vars, LOG_LEVEL: 'debug', ...more.vars },
     secrets: { ...secrets, ...more.secrets },
@@ -43,6 +50,7 @@ beforeAll(async () => {
     workers: [
       await worker('leasehold'),
       await worker('limited', { vars: { LEASEHOLD_RATE_LIMITS: '5/min' } }),
+      await worker('flooded', { addressLimit: 3 }),
       await worker('misconfigured', {
         vars: { PUBLIC_URL: '', LEASEHOLD_TOKEN_LIFE: 'forever', LEASEHOLD_DEMO: 'true' },
         secrets: { LEASEHOLD_ROOT_KEY: 'file:/etc/root.pem' },
@@ -161,6 +169,18 @@ describe('on Workers', () => {
     const statuses = await Promise.all(Array.from({ length: 8 }, (_, n) => ask('203.0.113.7', n)))
     expect(statuses.filter((status) => status === 429)).toHaveLength(3)
     expect(await ask('203.0.113.8', 0)).not.toBe(429)
+  })
+
+  test('an address is limited over all isolates by the runtime, before anything is looked at', async () => {
+    const ask = (from: string) =>
+      fetchOf('flooded', '/api/v1/signing-key', { headers: { 'CF-Connecting-IP': from } })
+    for (let n = 0; n < 3; n += 1) expect((await ask('203.0.113.9')).status).not.toBe(429)
+    const refused = await ask('203.0.113.9')
+    expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '60'])
+    expect(JSON.parse(await refused.text())).toMatchObject({ error: 'rate_limited', reason: 'address' })
+    expect((await ask('203.0.113.10')).status).not.toBe(429)
+    const healthy = await fetchOf('flooded', '/healthz', { headers: { 'CF-Connecting-IP': '203.0.113.9' } })
+    expect(healthy.status).toBe(200)
   })
 
   test('wrong settings are answered 503, and listed in the log alone', async () => {

@@ -12,8 +12,11 @@ export interface WranglerFolder {
   path: string
   /** What wrangler must be run with. */
   env: Record<string, string>
-  /** Writes the project's configuration under another name, with `database` behind Hyperdrive; returns its path. */
-  configure(name: string, database?: string): Promise<string>
+  /**
+   * Writes the project's configuration under another name, with `database` behind Hyperdrive, and another limit of
+   * requests from an address; returns its path.
+   */
+  configure(name: string, database?: string, addressLimit?: number): Promise<string>
   remove(): Promise<void>
 }
 
@@ -36,13 +39,16 @@ export async function wranglerFolder(): Promise<WranglerFolder> {
       CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: 'false',
       CI: 'true',
     },
-    async configure(name, database) {
+    async configure(name, database, addressLimit) {
       const file = join(path, `${name}.toml`)
       const local = database === undefined ? '' : `localConnectionString = ${JSON.stringify(database)}\n`
       const changed = own
         .replace(/^name = .*$/m, `name = ${JSON.stringify(name)}`)
         .replace(/^main = .*$/m, `main = ${JSON.stringify(join(ROOT, 'src/worker.ts'))}`)
         .replace(/^binding = "HYPERDRIVE"\n/m, `$&${local}`)
+        .replace(/^simple = .*$/m, (line) =>
+          addressLimit === undefined ? line : line.replace(/limit = \d+/, `limit = ${addressLimit}`),
+        )
       await writeFile(file, changed)
       return file
     },
