@@ -10,6 +10,8 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 const SHORTEST_INTERNAL_KEY = 24
+/** Random hex digits of the shortest length have that many but once in some ten thousand times; words repeated do not. */
+const FEWEST_CHARACTERS = 8
 
 /** Raw Ed25519 public keys in hex, one or two, separated by commas. */
 const readRoots: Reader<readonly string[]> = (text) => {
@@ -22,7 +24,12 @@ const readRoots: Reader<readonly string[]> = (text) => {
 const readInternalKey: Reader<string> = (text) => {
   if (text.length < SHORTEST_INTERNAL_KEY)
     return { wrong: `is shorter than ${SHORTEST_INTERNAL_KEY} characters` }
-  return /^[\x21-\x7e]{1,256}$/.test(text) ? { value: text } : { wrong: 'has white space or is not ASCII' }
+  if (!/^[\x21-\x7e]{1,256}$/.test(text)) return { wrong: 'has white space or is not ASCII' }
+  if (new Set(text).size < FEWEST_CHARACTERS)
+    return { wrong: `has fewer than ${FEWEST_CHARACTERS} different characters` }
+  return /^(?:sk-|lrk_|lak_|lit_|lre_|eyJ)/.test(text)
+    ? { wrong: 'is a credential of the vendor, whose holder is somebody else' }
+    : { value: text }
 }
 
 const readRelayKey: Reader<string> = (text) =>
@@ -64,7 +71,7 @@ export const relaySchema = z.object({
   SECRET_INTERNAL_API_KEY: optional(readInternalKey, {
     default: 'none: the local API answers 401',
     meaning: 'Opens `/api/licenses/*`, `/metrics` and the status page',
-    allowed: `at least ${SHORTEST_INTERNAL_KEY} characters of ASCII`,
+    allowed: `at least ${SHORTEST_INTERNAL_KEY} characters of ASCII, ${FEWEST_CHARACTERS} of them different`,
     secret: true,
   }),
   LEASEHOLD_RELAY_DIR: preset((text) => ({ value: text }), {
@@ -74,7 +81,7 @@ export const relaySchema = z.object({
   }),
   HOST: preset(readHost, {
     default: '127.0.0.1',
-    meaning: 'Address to listen on',
+    meaning: 'Address to listen on; for other machines with TLS before it, and PUBLIC_URL',
     allowed: 'an IP address or a host name',
   }),
   PORT: preset(wholeNumber(0, 65_535), {
@@ -85,7 +92,12 @@ export const relaySchema = z.object({
   PUBLIC_URL: optional(readPublicUrl, {
     default: 'where a request says it came to',
     meaning: 'URL under which instances reach the relay, where a proxy stands before it',
-    allowed: 'an http or https URL without credentials, query or fragment',
+    allowed: 'an https URL without credentials, query or fragment; http on this machine only',
+  }),
+  LEASEHOLD_ALLOW_INSECURE_HTTP: preset(readSwitch, {
+    default: 'false',
+    meaning: 'Whether other machines may reach the relay in plain http; warned of at each start',
+    allowed: 'true or false',
   }),
   LICENSE_CACHE_TTL: milliseconds(1, DAY_MS, 30 * MINUTE_MS, 'Age up to which a license counts as synced'),
   STALE_GRACE_PERIOD: milliseconds(

@@ -1,8 +1,8 @@
 // The relay's settings as its code sees them. Reads the given environment, no disk; what a file adds comes later.
-import { isIP } from 'node:net'
 import type { LogLevel } from '../platform/logger.ts'
-import { type Environment, readEnvironment } from './read-environment.ts'
-import { relaySchema } from './relay-schema.ts'
+import { type Environment, factsIn, type Given, readEnvironment } from './read-environment.ts'
+import { servesPlainly, unsafeSettings } from './relay-safety.ts'
+import { type RelaySettingName, relaySchema } from './relay-schema.ts'
 import { SETTING_NAMES } from './schema.ts'
 
 /** Durations are milliseconds, as the reference writes them. Null: not in the environment. */
@@ -15,6 +15,8 @@ export interface RelaySettings {
   readonly internalKey: string | null
   readonly folder: string
   readonly publicUrl: string | null
+  /** Whether other machines reach the relay in plain http, which LEASEHOLD_ALLOW_INSECURE_HTTP allowed. */
+  readonly plainHttp: boolean
   readonly host: string
   readonly port: number
   readonly cacheTtl: number
@@ -33,23 +35,31 @@ export interface RelaySettings {
   readonly logLevel: LogLevel
 }
 
+/** What is wrong with the files that the settings name: one line for each. Given by whoever may look at the disk. */
+export type LookAtPlaces = (places: Pick<RelaySettings, 'folder' | 'developmentLicense'>) => string[]
+
 /**
  * The settings in `env`; `upstream` of the command line goes before LEASEHOLD_UPSTREAM.
- * @throws StartError with a line for each problem, an unsafe upstream among them.
+ * @throws StartError with a line for each problem, everything unsafe among them.
  */
-export function loadRelaySettings(env: Environment, upstream?: string): RelaySettings {
+export function loadRelaySettings(
+  env: Environment,
+  upstream?: string,
+  places: LookAtPlaces = () => [],
+): RelaySettings {
   const full = upstream === undefined ? env : { ...env, LEASEHOLD_UPSTREAM: upstream }
-  const values = readEnvironment(
-    relaySchema,
-    full,
-    ({ LEASEHOLD_UPSTREAM: url }) =>
-      url === undefined || isSafeUpstream(url)
-        ? []
-        : [
-            'LEASEHOLD_UPSTREAM: is http to another machine, which anybody between can read and change; allowed: https',
-          ],
-    SETTING_NAMES,
-  )
+  let plain = false
+  const between = (given: Given<RelaySettingName>) => {
+    plain = servesPlainly(given)
+    return [
+      ...unsafeSettings(given, full),
+      ...places({
+        folder: given.LEASEHOLD_RELAY_DIR ?? factsIn(relaySchema, 'LEASEHOLD_RELAY_DIR').default,
+        developmentLicense: given.LEASEHOLD_DEVELOPMENT_LICENSE ?? null,
+      }),
+    ]
+  }
+  const values = readEnvironment(relaySchema, full, between, SETTING_NAMES)
   return Object.freeze({
     upstream: values.LEASEHOLD_UPSTREAM ?? null,
     issuer: values.LEASEHOLD_ISSUER ?? null,
@@ -58,6 +68,7 @@ export function loadRelaySettings(env: Environment, upstream?: string): RelaySet
     internalKey: values.SECRET_INTERNAL_API_KEY ?? null,
     folder: values.LEASEHOLD_RELAY_DIR,
     publicUrl: values.PUBLIC_URL ?? null,
+    plainHttp: plain,
     host: values.HOST,
     port: values.PORT,
     cacheTtl: values.LICENSE_CACHE_TTL,
@@ -75,17 +86,4 @@ export function loadRelaySettings(env: Environment, upstream?: string): RelaySet
     developmentLicense: values.LEASEHOLD_DEVELOPMENT_LICENSE ?? null,
     logLevel: values.LOG_LEVEL,
   })
-}
-
-/** https anywhere, http on this machine only. */
-export function isSafeUpstream(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null) return true // said by the reader of the setting
-  return url.protocol === 'https:' || isLoopback(url.hostname)
-}
-
-function isLoopback(hostname: string): boolean {
-  const bare = hostname.replace(/^\[|\]$/g, '')
-  if (isIP(bare) === 4) return bare.startsWith('127.')
-  return bare === '::1' || bare === 'localhost'
 }

@@ -1,5 +1,5 @@
-// Enrols this relay once: its one-time code and its own public key for a relay key. What comes back must be signed by
-// a pinned root before it is kept.
+// Enrols this relay once: its one-time code and its own public key for a relay key. That the upstream is who its name
+// says is proven by TLS alone; the pinned roots show a wrong address, since anybody can pass a published key set on.
 
 import { enrolAnswer } from '../contract/relay-api.schema.ts'
 import { RELAY_ENROL_PATH } from '../contract/relay-api.ts'
@@ -15,7 +15,7 @@ export interface EnrolOptions {
   code: string
   /** Raw root keys in hex, one or two. */
   roots: readonly string[]
-  /** What the vendor told beside the roots; without it, what the server says. */
+  /** What the vendor told beside the roots; without it, the upstream's URL. */
   issuer: string | null
   name: string | null
   version: string
@@ -47,7 +47,7 @@ export async function enrolRelay(options: EnrolOptions): Promise<Enrolled> {
     ...(options.name === null ? {} : { name: options.name }),
     version: options.version,
   })
-  // Whether this is the vendor is asked before the code, which works once, leaves this machine.
+  // A wrong address is found out before the code, which works once, leaves this machine.
   const issuer = options.issuer ?? url
   const published = await upstream.send({
     method: 'GET',
@@ -55,7 +55,7 @@ export async function enrolRelay(options: EnrolOptions): Promise<Enrolled> {
     bearer: null,
     body: null,
   })
-  if (published.kind === 'away') throw unreachable(url, published.why)
+  if (published.kind === 'away') throw unreachable(url, published.why, NOT_SENT)
   const isVendor = async (iss: string, keySet: string): Promise<boolean> => {
     const keys = await openVendorKeys({
       issuer: iss,
@@ -67,17 +67,18 @@ export async function enrolRelay(options: EnrolOptions): Promise<Enrolled> {
     })
     return keys.follow(keySet)
   }
-  if (!(await isVendor(issuer, published.text.trim()))) throw stranger(url, issuer)
+  if (!(await isVendor(issuer, published.text.trim()))) throw stranger(url, issuer, NOT_SENT)
   const result = await upstream.send({ method: 'POST', path: RELAY_ENROL_PATH, bearer: null, body })
-  if (result.kind === 'away') throw unreachable(url, result.why)
+  if (result.kind === 'away') throw unreachable(url, result.why, PERHAPS_USED)
   if (result.status >= 300) {
     throw new StartError(
       `The vendor refused the enrolment: ${String(result.body?.detail ?? `status ${result.status}`)}`,
       String(result.body?.fix ?? 'Ask your vendor for a new enrolment code.'),
     )
   }
-  const answer = enrolAnswer.parse(result.body)
-  if (answer.issuer !== issuer) throw stranger(url, issuer)
+  const answer = enrolAnswer.safeParse(result.body).data
+  const isMeant = answer?.issuer === issuer && (await isVendor(issuer, answer.key_set))
+  if (!answer || !isMeant) throw stranger(url, issuer, SENT)
   await writeEnrolment(folder, {
     upstream: url,
     relayId: answer.relay_id,
@@ -88,14 +89,17 @@ export async function enrolRelay(options: EnrolOptions): Promise<Enrolled> {
   return { relayId: answer.relay_id, issuer, products: answer.products }
 }
 
-const unreachable = (url: string, why: string) =>
-  new StartError(
-    `${url} cannot be reached (${why}).`,
-    'Check the address and the way to it; the code is not used up.',
-  )
+const NOT_SENT = 'The code was not sent.'
+const PERHAPS_USED =
+  'The code was sent, and may be used up: where it is refused from now on, ask your vendor for a new one.'
+const SENT =
+  'The code was sent to it: ask your vendor to revoke what was enrolled with it, and for a new code.'
 
-const stranger = (url: string, issuer: string) =>
+const unreachable = (url: string, why: string, code: string) =>
+  new StartError(`${url} cannot be reached (${why}).`, `Check the address and the way to it. ${code}`)
+
+const stranger = (url: string, issuer: string, code: string) =>
   new StartError(
-    `${url} is not the vendor ${issuer} whose root key is pinned.`,
-    'Check --upstream, --root and --issuer with what your vendor told you. The code was not sent on.',
+    `${url} does not speak for the vendor ${issuer} whose root key is pinned.`,
+    `Check --upstream, --root and --issuer with what your vendor told you. ${code}`,
   )

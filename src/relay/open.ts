@@ -1,4 +1,5 @@
 // What the relay is made of, put together once: store, vendor, front and seats. Listens to nobody yet.
+import { isSafeUrl } from '../config/relay-safety.ts'
 import type { RelaySettings } from '../config/relay-settings.ts'
 import type { Logger } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
@@ -163,12 +164,14 @@ function complete(settings: RelaySettings, file: Enrolment | null): Enrolment {
   const relayKey = settings.relayKey ?? file?.relayKey
   const missing = [
     upstream === undefined ? 'LEASEHOLD_UPSTREAM: is missing' : null,
+    upstream !== undefined && !isSafeUrl(upstream) ? 'LEASEHOLD_UPSTREAM: is http to another machine' : null,
     issuer === undefined ? 'LEASEHOLD_ISSUER: is missing' : null,
     roots === undefined ? 'LEASEHOLD_ROOT_KEYS: is missing, and nothing unsigned is believed' : null,
     relayKey === undefined ? 'LEASEHOLD_RELAY_KEY: is missing' : null,
     file === null ? 'the relay was not enrolled in this folder' : null,
   ].filter((problem) => problem !== null)
   if (
+    missing.length > 0 ||
     upstream === undefined ||
     issuer === undefined ||
     roots === undefined ||

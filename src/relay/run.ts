@@ -1,4 +1,5 @@
 // The relay process from start to stop. Each part lives in its own file; this one owns their order.
+import { refusal } from '../config/read-environment.ts'
 import type { RelaySettings } from '../config/relay-settings.ts'
 import type { Logger } from '../platform/logger.ts'
 import { relayApp } from './app.ts'
@@ -10,6 +11,7 @@ import { openChannel } from './live/channel.ts'
 import { thresholdWatch } from './local/metrics.ts'
 import { standingOf } from './local/standing.ts'
 import { openRelay } from './open.ts'
+import { unsafePlaces } from './places.ts'
 import { cleanUp } from './sync/clean-up.ts'
 import { startSync } from './sync/engine.ts'
 import { syncPass } from './sync/pass.ts'
@@ -23,6 +25,11 @@ export interface RunningRelay {
 
 /** Resolves once it listens. @throws StartError when it cannot start. */
 export async function startRelay(settings: RelaySettings, log: Logger): Promise<RunningRelay> {
+  const unsafe = unsafePlaces(settings)
+  if (unsafe.length > 0) throw refusal(unsafe)
+  if (settings.plainHttp) {
+    log.warn({ host: settings.host }, 'INSECURE: other machines send their API keys in plain http')
+  }
   const development =
     settings.developmentLicense === null ? null : readDevelopmentLicense(settings.developmentLicense)
   if (development) log.warn({ tier: development.tier }, 'DEVELOPMENT LICENSE configured: never in production')

@@ -2,6 +2,7 @@
 import { loadRelaySettings } from '../../config/relay-settings.ts'
 import { pinoLogger } from '../../platform/logger-pino.ts'
 import { enrolRelay } from '../../relay/enroll.ts'
+import { unsafePlaces } from '../../relay/places.ts'
 import { startRelay } from '../../relay/run.ts'
 import { stopRequests } from '../../server/stop-requests.ts'
 import { type Command, type CommandIo, readArguments, required, UsageError } from '../command.ts'
@@ -27,7 +28,7 @@ export const command: Command = {
 
 async function serve(args: string[], io: CommandIo): Promise<void> {
   const { values } = readArguments(args, { upstream: { type: 'string' } })
-  const settings = loadRelaySettings(io.env, values.upstream)
+  const settings = loadRelaySettings(io.env, values.upstream, unsafePlaces)
   const log = pinoLogger({ level: settings.logLevel })
   const stop = stopRequests(log, () => {})
   const relay = await startRelay(settings, log)
@@ -52,7 +53,7 @@ async function enroll(args: string[], io: CommandIo): Promise<void> {
   const given = { ...io.env }
   if (values.root) given.LEASEHOLD_ROOT_KEYS = values.root.join(',')
   if (values.issuer) given.LEASEHOLD_ISSUER = values.issuer
-  const settings = loadRelaySettings(given, values.upstream)
+  const settings = loadRelaySettings(given, values.upstream, unsafePlaces)
   if (settings.upstream === null) throw new UsageError('--upstream is missing.')
   if (settings.roots === null) throw new UsageError('--root is missing: your vendor tells you its root key.')
   const enrolled = await enrolRelay({
