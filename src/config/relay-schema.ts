@@ -132,7 +132,7 @@ export const relaySchema = z.object({
   LEASEHOLD_DEVELOPMENT_LICENSE: optional((text) => ({ value: text }), {
     default: 'none',
     meaning:
-      'JSON file with `{tier, features, limits}` that is served where no license holds any more, marked as such',
+      'JSON file with `{tier, features, limits}`, small, that the local API shows where the vendor has told of no license, marked as such',
     allowed: 'a path',
   }),
   LOG_LEVEL: preset(oneOf(LOG_LEVELS), {

@@ -31,6 +31,7 @@ export const ERRORS = {
   seat_churn: [403, 'Too many new instances'],
   license_mismatch: [403, 'License does not match the token'],
   instance_mismatch: [403, 'Instance does not match the token'],
+  machine_mismatch: [403, 'License is bound to another machine'],
   product_mismatch: [403, 'Product does not match'],
   refresh_not_allowed: [403, 'Token cannot be refreshed'],
   license_key_revoked: [403, 'License key revoked'],

@@ -4,6 +4,8 @@ import type { RelaySettings } from '../config/relay-settings.ts'
 import type { Logger } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
 import { nodeHost } from '../sdk/host/node.ts'
+import { machineBinding } from './binding.ts'
+import { serverFingerprint } from './fingerprint.ts'
 import type { FrontContext } from './front/answers.ts'
 import { ownNumbers } from './front/own-numbers.ts'
 import { type Enrolment, openRelayKey, readEnrolment } from './identity.ts'
@@ -35,6 +37,8 @@ export interface OpenedRelay {
   front: FrontContext
   leases: LeaseStore
   allotments: Allotments
+  /** Of this machine. */
+  fingerprint: string
   list: LicenseList
   prune: Prune
   close(): void
@@ -120,12 +124,14 @@ export async function openRelay({
     })
     const queue = reportQueue(database, commits, { mostBytes: settings.queueBytes, mostAge: MOST_REPORT_AGE })
     const list = licenseList(words)
+    const fingerprint = serverFingerprint()
     const own = ownNumbers({ words, queue, commits, hash: requestHash(key.proofKey), now })
     return {
       enrolment,
       leases,
       allotments,
       list,
+      fingerprint,
       prune: pruning(database, commits),
       front: {
         commits,
@@ -140,6 +146,7 @@ export async function openRelay({
         times: settings,
         intervals: INTERVALS,
         queue,
+        binding: machineBinding(list.known, fingerprint, log),
         own,
         meet: askWhenStale({ known: list.known, times: settings, now, ask: onStale }),
         keeps: settings.cache,

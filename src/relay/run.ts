@@ -5,7 +5,6 @@ import type { Logger } from '../platform/logger.ts'
 import { relayApp } from './app.ts'
 import { startChores } from './chores.ts'
 import { readDevelopmentLicense } from './development.ts'
-import { serverFingerprint } from './fingerprint.ts'
 import { type Listener, listen } from './listen.ts'
 import { openChannel } from './live/channel.ts'
 import { thresholdWatch } from './local/metrics.ts'
@@ -55,11 +54,10 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     now: front.now,
   })
   const channel = openChannel({ memory: front, enrolment, log, onHint: sync.soon })
-  const fingerprint = serverFingerprint()
   const standing = () =>
     standingOf({
       relayId: enrolment.relayId,
-      fingerprint,
+      fingerprint: relay.fingerprint,
       upstreamUrl: enrolment.upstream,
       upstream: front.upstream,
       isLive: channel.isOpen,
@@ -71,7 +69,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
       queue: front.queue,
       times: settings,
       sockets: channel.sockets.count,
-      development: development !== null,
+      development,
       now: front.now,
     })
   const watch = thresholdWatch(log)

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadRelaySettings } from '../../src/config/relay-settings.ts'
+import type { Logger } from '../../src/platform/logger.ts'
 import { enrolRelay } from '../../src/relay/enroll.ts'
 import { openRelayKey, writeEnrolment } from '../../src/relay/identity.ts'
 import { type RunningRelay, startRelay } from '../../src/relay/run.ts'
@@ -27,6 +28,7 @@ export interface TestRelay {
 export interface TestRelayOptions {
   env?: Record<string, string>
   folder?: string
+  log?: Logger
   /** Where the vendor is reached: `app.url` unless something stands between. */
   upstream?: string
   /** `cus_…`: enrolled by the vendor for this customer. Without it, by hand, with a key that the vendor does not know. */
@@ -67,7 +69,7 @@ export async function startTestRelay(app: TestApp, options: TestRelayOptions = {
     LOG_LEVEL: 'silent',
     ...options.env,
   })
-  const relay = await startRelay(settings, silentLog)
+  const relay = await startRelay(settings, options.log ?? silentLog)
   const url = `http://127.0.0.1:${relay.port}`
   const call = caller(url)
   let stopped: Promise<void> | undefined

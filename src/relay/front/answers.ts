@@ -1,9 +1,11 @@
 // How an instance's request becomes an answer: the vendor's, word for word, or what the relay holds of it.
 import type { Logger } from '../../platform/logger.ts'
+import type { Binding } from '../binding.ts'
 import type { FullHouse } from '../seats/full-house.ts'
 import type { SeatOffice } from '../seats/office.ts'
 import type { ReportQueue } from '../store/queue.ts'
 import type { Upstream } from '../upstream/client.ts'
+import { foreignAsked, foreignGranted, withoutForeign } from './bound.ts'
 import {
   NOTHING,
   type OfflineAnswer,
@@ -36,10 +38,15 @@ export interface Answer {
   cache?: string
 }
 
-/** `full`: the allotment's limit that was met. `why` the vendor was asked in vain. */
-export type Refused = { refused: 'killed' | 'away'; why: string } | { refused: 'full'; full: FullHouse }
+/** `full`: the allotment's limit that was met. `why` the vendor was asked in vain. `bound`: to another machine. */
+export type Refused =
+  | { refused: 'killed' | 'away'; why: string }
+  | { refused: 'full'; full: FullHouse }
+  | { refused: 'bound'; license: string }
 
 export interface FrontContext extends OfflineContext {
+  /** Which licenses name another machine. */
+  binding: Binding
   upstream: Upstream
   queue: ReportQueue
   own: OwnNumbers
@@ -60,6 +67,8 @@ export async function answer(
 ): Promise<Answer | Refused> {
   const { method, path, bearer, text } = request
   context.meet()
+  const foreign = GRANTING.includes(what) ? await foreignAsked(context, request) : null
+  if (foreign !== null) return { refused: 'bound', license: foreign }
   const onDisk = context.commits.watch()
   const asked = { turn: context.words.turn(), at: context.now() }
   const body = context.keeps && REPORTING.includes(what) ? numbered(request, context.own) : text
@@ -73,12 +82,36 @@ export async function answer(
           context.log.error({ err: error }, 'an answer of the vendor could not be kept')
         })
     }
-    return { status: result.status, text: withOwnChannel(result, request.sync) }
+    const granted = await foreignGranted(context, request, result.body)
+    if (granted !== null) return { refused: 'bound', license: granted }
+    return {
+      status: result.status,
+      text: withOwnChannel(await served(context, request, result), request.sync),
+    }
   }
   const offline = context.keeps
     ? await acknowledged(answerOffline(context, what, request), onDisk).catch(cannotKeep(context))
     : NOTHING
+  if (offline.kind === 'kept') offline.body = await withoutForeign(context, request, offline.body)
   return count(context, offline, result.why)
+}
+
+/** Those that are answered with a grant. */
+const GRANTING: readonly Exchange[] = ['exchange', 'refresh', 'activate', 'validate']
+
+/** The vendor's words, less what is another machine's. */
+async function served(
+  context: FrontContext,
+  request: InstanceRequest,
+  { text, body }: Spoken,
+): Promise<Spoken> {
+  const own = await withoutForeign(context, request, body)
+  return own === body ? { text, body } : { text: JSON.stringify(own), body: own }
+}
+
+interface Spoken {
+  text: string
+  body: Record<string, unknown> | null
 }
 
 /** Those whose requests carry a report. */
@@ -123,10 +156,7 @@ async function partFrom(context: FrontContext, request: InstanceRequest): Promis
 }
 
 /** The vendor's words as they came, but for the address of the live channel: the instance listens to the relay. */
-function withOwnChannel(
-  { text, body }: { text: string; body: Record<string, unknown> | null },
-  sync: string,
-): string {
+function withOwnChannel({ text, body }: Spoken, sync: string): string {
   const config = body?.config
   if (typeof config !== 'object' || config === null || !('sync' in config)) return text
   return JSON.stringify({ ...body, config: { ...config, sync } })

@@ -72,6 +72,13 @@ function respond(c: Context, given: Answer | Refused): Response {
     const { message, fix } = fullHouseWords(given.full)
     return problem(c, 'vendor_unreachable', message, { ...given.full, fix })
   }
+  if ('refused' in given && given.refused === 'bound') {
+    return problem(c, 'machine_mismatch', 'The license is bound to another machine than the relay’s.', {
+      reason: 'machine_mismatch',
+      license_id: given.license,
+      fix: "Run the relay on the machine that the license names, or have your vendor bind it to this one: the relay's status page shows its server fingerprint.",
+    })
+  }
   if ('refused' in given) {
     return given.refused === 'killed'
       ? problem(c, 'instance_killed', 'The vendor has switched this instance off.')

@@ -1,7 +1,7 @@
 // The local API of the license cache (reference, section 3), for the site's own programs. Behind the internal API key.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Context, Hono, MiddlewareHandler } from 'hono'
-import type { DevelopmentLicense } from '../development.ts'
+import { type DevelopmentLicense, WATERMARK } from '../development.ts'
 import { problem } from '../front/app.ts'
 import type { SyncEngine } from '../sync/engine.ts'
 import type { LicenseStanding, Standing } from './standing.ts'
@@ -59,9 +59,9 @@ function current(c: Context, standing: Standing, development: DevelopmentLicense
   if (license) {
     return { licensed: true, license: shape(license, standing) }
   }
-  // Only where the vendor has not spoken: a license that it took back stays taken.
-  if (development && standing.licenses.length === 0)
+  if (development && standing.development === 'served') {
     return { licensed: true, license: marked(development, standing) }
+  }
   return {
     licensed: false,
     message: whyNot(asked[0], standing),
@@ -109,7 +109,8 @@ function marked({ tier, features, limits }: DevelopmentLicense, { fingerprint }:
   return {
     id: 'development',
     development: true,
-    organization_name: 'DEVELOPMENT LICENSE: not for production',
+    organization_name: WATERMARK,
+    watermark: WATERMARK,
     license_type: { name: tier, features },
     status: 'development',
     max_users: limits.max_users ?? null,
@@ -122,7 +123,7 @@ function marked({ tier, features, limits }: DevelopmentLicense, { fingerprint }:
   }
 }
 
-function syncStatus({ sync, syncedAt, licenses, upstream, queue }: Standing) {
+function syncStatus({ sync, syncedAt, licenses, upstream, queue, development }: Standing) {
   const at = (ms: number | null) => (ms === null || ms === 0 ? null : new Date(ms).toISOString())
   return {
     sync_status: sync.running ? 'syncing' : sync.lastError === null ? 'ok' : 'failing',
@@ -133,6 +134,7 @@ function syncStatus({ sync, syncedAt, licenses, upstream, queue }: Standing) {
     failed: sync.failed,
     upstream: upstream.away === null ? 'unknown' : upstream.away ? 'away' : 'reachable',
     live: upstream.live,
+    ...(development === 'off' ? {} : { development_license: development }),
     licenses: licenses.map(({ license_id, product, state, status }) => ({
       license_id,
       product,

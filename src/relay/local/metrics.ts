@@ -32,6 +32,11 @@ export function relayMetrics(standing: () => Standing): () => Promise<{ contentT
     ]),
     state: gauge('license_state', '1 for the state a license is in.', ['license', 'product', 'state']),
     seats: gauge('leased_seats', 'Seats of an allotment that are leased.', ['license', 'product']),
+    development: gauge(
+      'development_license',
+      '1 where a development license is configured, by whether it is served.',
+      ['served'],
+    ),
     sockets: gauge('instance_sockets', 'Instances on the live channel.'),
   }
   return async () => {
@@ -54,6 +59,8 @@ export function relayMetrics(standing: () => Standing): () => Promise<{ contentT
       g.seats.set(labels, license.leased)
     }
     g.sockets.set(now.sockets)
+    g.development.reset()
+    if (now.development !== 'off') g.development.set({ served: String(now.development === 'served') }, 1)
     const [registry] = registers
     return { contentType: registry?.contentType ?? '', text: (await registry?.metrics()) ?? '' }
   }
@@ -72,7 +79,8 @@ export function thresholdWatch(log: Logger): (standing: Standing) => void {
       log.info(facts, `no longer: ${message}`)
     }
   }
-  return ({ licenses, hitRate, syncRate, graceRate, counts, sync }) => {
+  return ({ licenses, hitRate, syncRate, graceRate, counts, sync, development }) => {
+    look('development', development === 'served', {}, 'DEVELOPMENT LICENSE served: never in production')
     const offline = counts.kept + counts.missed
     const all = offline + counts.forwarded
     const low = (rate: number | null, least: number, cases: number) =>
@@ -82,11 +90,10 @@ export function thresholdWatch(log: Logger): (standing: Standing) => void {
     look('syncs', low(syncRate, LEAST_SYNC_RATE, syncs), { sync_rate: syncRate }, 'sync success under 95 %')
     const grace = graceRate !== null && all >= FEWEST_CASES && graceRate > MOST_GRACE_RATE
     look('grace', grace, { grace_rate: graceRate }, 'over 5 % of requests served past the stale period')
-    for (const { license_id, product, daysLeft, foreignMachine } of licenses) {
+    for (const { license_id, product, daysLeft } of licenses) {
       const facts = { license: license_id, product, days_left: daysLeft }
       const soon = daysLeft !== null && daysLeft < FEWEST_DAYS
       look(`end:${license_id}`, soon, facts, `license ends within ${FEWEST_DAYS} days`)
-      look(`machine:${license_id}`, foreignMachine, facts, 'license is bound to another machine')
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { getCookie, setCookie } from 'hono/cookie'
 import { html, raw } from 'hono/html'
+import { type DevelopmentState, WATERMARK } from '../development.ts'
 import { problem } from '../front/app.ts'
 import { isInternalKey, type LocalContext } from './api.ts'
 import type { LicenseStanding, Standing } from './standing.ts'
@@ -122,6 +123,12 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   refused: "The vendor did not accept this relay's key. Enrol the relay again.",
 }
 
+const DEVELOPMENT: Readonly<Record<DevelopmentState, Content | ''>> = {
+  off: '',
+  configured: html`<p class="bad">${WATERMARK}. One is configured; nothing of it is served while the vendor has told of a license.</p>`,
+  served: html`<p class="bad">${WATERMARK}. It is served now, because the vendor has told of no license.</p>`,
+}
+
 function statusPage(standing: Standing, token: string, synced: string | undefined): Content {
   const { upstream, sync, queue, licenses } = standing
   const said = synced === undefined ? undefined : OUTCOMES[synced]
@@ -135,7 +142,7 @@ function statusPage(standing: Standing, token: string, synced: string | undefine
         </form>
       </header>
       ${said === undefined ? '' : html`<p role="status">${said}</p>`}
-      ${standing.development ? html`<p class="bad">A development license is configured: never in production.</p>` : ''}
+      ${DEVELOPMENT[standing.development]}
       <dl>
         <div><dt>Vendor</dt><dd class="${upstream.away === false ? 'good' : 'bad'}">${reach(standing)}</dd></div>
         <div><dt>Live channel</dt><dd>${upstream.live ? 'open' : 'closed'}</dd></div>

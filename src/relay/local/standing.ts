@@ -1,5 +1,6 @@
 // The relay's standing, gathered once for the local API, the metrics and the page. Decides nothing.
 import type { RelayLicense } from '../../contract/relay-api.ts'
+import { type DevelopmentLicense, type DevelopmentState, developmentState } from '../development.ts'
 import type { FrontContext } from '../front/answers.ts'
 import type { Allotments } from '../seats/allotments.ts'
 import { type FreshnessTimes, type SyncState, syncState } from '../states.ts'
@@ -39,7 +40,7 @@ export interface Standing {
   syncRate: number | null
   graceRate: number | null
   sockets: number
-  development: boolean
+  development: DevelopmentState
 }
 
 export interface StandingParts {
@@ -50,13 +51,13 @@ export interface StandingParts {
   isLive(): boolean
   sync: SyncEngine
   known(): KnownLicenses
-  front: Pick<FrontContext, 'counts' | 'grants'>
+  front: Pick<FrontContext, 'counts' | 'grants' | 'binding'>
   leases: LeaseStore
   allotments: Allotments
   queue: ReportQueue
   times: FreshnessTimes
   sockets(): number
-  development: boolean
+  development: DevelopmentLicense | null
   /** Unix milliseconds. */
   now(): number
 }
@@ -79,7 +80,7 @@ export function standingOf(parts: StandingParts): Standing {
       ...timeLeft(license, syncedAt, parts.times, now),
       instances: held.filter(({ licenseId }) => licenseId === license.license_id).length,
       leased: parts.leases.live(license.license_id, Math.floor(now / 1000)).length,
-      foreignMachine: license.fingerprint !== null && license.fingerprint !== parts.fingerprint,
+      foreignMachine: parts.front.binding.isForeign(license.license_id),
     })),
     queue: parts.queue.standing(),
     counts: { ...counts },
@@ -87,7 +88,7 @@ export function standingOf(parts: StandingParts): Standing {
     syncRate: share(sync.succeeded, sync.succeeded + sync.failed),
     graceRate: share(counts.inGrace, counts.kept + counts.missed + counts.forwarded),
     sockets: parts.sockets(),
-    development: parts.development,
+    development: developmentState(parts.development, licenses.length),
   }
 }
 
