@@ -10,6 +10,7 @@ import { query } from '../support/query.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { claimsOf } from '../support/verify.ts'
 import { createWorld, type World } from '../support/world.ts'
+import { describeClonesAndClocks } from './clones-and-clocks.ts'
 
 const HOUR = 3_600_000
 const NONCE = 'n0nce_n0nce_n0nce-1'
@@ -322,3 +323,6 @@ test('T13: every refusal says what was refused, why, and what to do next', async
   }
   expect(refusals[0]?.body).toMatchObject({ limit: 0, current: 0 })
 })
+
+// Last: they accuse an instance, and move the clock by months.
+describeClonesAndClocks(() => ({ app, world }))
