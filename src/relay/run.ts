@@ -85,7 +85,8 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     front.meet()
     return standing()
   }
-  const local = { internalKey, standing: seen, sync, development }
+  const overTls = publicUrl?.startsWith('https:') === true
+  const local = { internalKey, overTls, standing: seen, sync, development }
   const app = relayApp({ front, local, standing, publicUrl, isStopping: () => stopping, log })
 
   async function end(listener: Listener | null): Promise<void> {

@@ -1,5 +1,7 @@
 // The relay's status page in a real browser: Debian's Chromium, driven by playwright-core.
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -92,6 +94,26 @@ describe.skipIf(!hasChromium)(`the relay's status page in ${CHROMIUM}`, () => {
     expect(await page.getByText(company).count()).toBe(1)
     expect(await page.title()).toBe('License relay')
     expect(complaints).toEqual([])
+  })
+
+  test('names a license of another machine, and a development license that is served', async () => {
+    await app.admin('PATCH', `/licenses/${world.licenseId}`, { fingerprint: 'f'.repeat(64) })
+    await page.getByRole('button', { name: 'Sync now' }).click()
+    expect(await page.getByRole('cell', { name: 'active (bound to another machine)' }).count()).toBe(1)
+    await app.admin('PATCH', `/licenses/${world.licenseId}`, { fingerprint: null })
+
+    const file = join(relay.folder, '..', 'development.json')
+    await writeFile(file, '{"tier":"dev","features":[],"limits":{}}', { mode: 0o600 })
+    const bare = await startTestRelay(app, { env: { LEASEHOLD_DEVELOPMENT_LICENSE: file } })
+    const other = await browser.newPage()
+    await other.goto(bare.url)
+    await other.getByLabel('Internal API key').fill(INTERNAL_KEY)
+    await other.getByRole('button', { name: 'Sign in' }).click()
+    const mark = other.getByText('DEVELOPMENT LICENSE: not for production. It is served now')
+    expect(await mark.isVisible()).toBe(true)
+    await other.close()
+    await bare.stop()
+    await removeRelay(bare)
   })
 
   test('another site cannot press the button', async () => {

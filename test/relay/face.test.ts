@@ -11,7 +11,7 @@ import { thresholdWatch } from '../../src/relay/local/metrics.ts'
 import type { LicenseStanding, Standing } from '../../src/relay/local/standing.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { until } from '../support/leasehold-process.ts'
-import { removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
+import { INTERNAL_KEY, removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -285,6 +285,18 @@ test('the cache is cleaned up by the clock, and not where that is switched off',
   expect(cleaned()).toBe(false)
   relay = await relay.again({ ENABLE_CACHE_CLEANUP: 'true' })
   await until(cleaned)
+})
+
+test('the session of the page is for https alone where people come over https', async () => {
+  const signIn = async (): Promise<string> => {
+    const body = new URLSearchParams({ key: INTERNAL_KEY })
+    const answer = await fetch(`${relay.url}/page/sign-in`, { method: 'POST', body, redirect: 'manual' })
+    return answer.headers.get('Set-Cookie') ?? ''
+  }
+  expect(await signIn()).toMatch(/HttpOnly.*SameSite=Strict/)
+  expect(await signIn()).not.toContain('Secure')
+  relay = await relay.again({ PUBLIC_URL: 'https://relay.plant.example' })
+  expect(await signIn()).toContain('; Secure')
 })
 
 describe('an enrolment', () => {

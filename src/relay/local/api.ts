@@ -9,6 +9,8 @@ import type { LicenseStanding, Standing } from './standing.ts'
 export interface LocalContext {
   /** Null: nobody gets in. */
   internalKey: string | null
+  /** Whether people come over https, as PUBLIC_URL says. */
+  overTls: boolean
   standing(): Standing
   sync: SyncEngine
   /** The last fallback, marked as such; null where none is configured. */

@@ -50,6 +50,7 @@ export function mountPage(app: Hono, context: LocalContext): void {
     const session = `${Math.floor(context.standing().at / 1000) + SESSION_SECONDS}.${randomBytes(16).toString('hex')}`
     setCookie(c, COOKIE, `${session}.${sign(`session.${session}`)}`, {
       httpOnly: true,
+      secure: context.overTls,
       sameSite: 'Strict',
       path: '/',
       maxAge: SESSION_SECONDS,
