@@ -12,11 +12,11 @@ import { type Enrolment, openRelayKey, readEnrolment } from './identity.ts'
 import { proofHash, requestHash } from './proofs.ts'
 import { type Allotments, openAllotments } from './seats/allotments.ts'
 import { leaseSigner } from './seats/lease.ts'
-import { seatOffice } from './seats/office.ts'
+import { LEASE_SECONDS, seatOffice } from './seats/office.ts'
 import { groupCommits } from './store/commits.ts'
 import { grantStore } from './store/grants.ts'
 import { type LeaseStore, leaseStore } from './store/leases.ts'
-import { openDatabase } from './store/open.ts'
+import { lostAt, openDatabase } from './store/open.ts'
 import { type Prune, pruning } from './store/prune.ts'
 import { reportQueue } from './store/queue.ts'
 import { wordStore } from './store/words.ts'
@@ -118,6 +118,7 @@ export async function openRelay({
       words,
       keys,
       hash,
+      leasesKnownFrom: (lostAt(database) ?? 0) / 1000 + LEASE_SECONDS,
       allotment,
       now,
       onChange: onSeat,

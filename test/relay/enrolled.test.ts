@@ -72,6 +72,29 @@ describe('an enrolled relay', () => {
     expect(after).toBe(before)
   })
 
+  test('syncs a license that has grown stale when an instance or a person meets it', async () => {
+    relay = await relay.again({ ENABLE_BACKGROUND_SYNC: 'false', LICENSE_CACHE_TTL: '700' })
+    await until(async () => (await status()).live)
+    // Advances with each sync; nobody looks at the relay for it.
+    const chain = async () => JSON.stringify(await query(app.databaseUrl, 'select lineage from relays'))
+    const quiet = async () => {
+      await until(async () => (await status()).sync_status === 'ok')
+      const before = await chain()
+      await delay(800)
+      expect(await chain(), 'nobody has met it').toBe(before)
+      return before
+    }
+    await exchange('reporter')
+    const meetings = [() => exchange('reporter'), () => relay.local('GET', '/api/licenses/current')]
+    for (const meet of meetings) {
+      const before = await quiet()
+      await meet()
+      await until(async () => (await chain()) !== before, 5000)
+    }
+    relay = await relay.again({ ENABLE_BACKGROUND_SYNC: 'true', LICENSE_CACHE_TTL: '1800000' })
+    await until(async () => (await status()).live)
+  })
+
   test('delivers what it was told while the vendor was away, once, at its own time', async () => {
     const { body } = await exchange('reporter')
     const at = new Date(Date.now() - 3_600_000).toISOString()

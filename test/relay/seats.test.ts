@@ -1,6 +1,6 @@
 // Seats and reports of a relay in a process of its own, cut off from the vendor, killed, and let back.
 import { randomUUID } from 'node:crypto'
-import { cp, mkdir } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -212,6 +212,28 @@ describe('a leased seat', () => {
     expect(body).toMatchObject([
       { evidence: { licenses: [{ license_id: license.licenseId, seats: 2, live_leases: 4 }] } },
     ])
+  })
+})
+
+describe('a cache that was torn', () => {
+  test('is made anew from the vendor, but leases no seat beside those that it forgot', async () => {
+    relay = await relay.again({ LEASEHOLD_UPSTREAM: app.url })
+    const license = await world.another({ seat_limit: 50 })
+    await allot(license, 1)
+    const away = await relay.again(NOWHERE)
+    expect((await activate(away.url, license, 'before')).body.lease).toEqual(expect.any(String))
+    await away.stop()
+    const folder = join(relay.folder, '..', 'torn', 'relay')
+    await cp(relay.folder, folder, { recursive: true })
+    for (const tail of ['', '-wal', '-shm']) await rm(join(folder, `relay.sqlite${tail}`), { force: true })
+    await writeFile(join(folder, 'relay.sqlite'), 'torn'.repeat(1000))
+    const mended = await startTestRelay(app, { folder, upstream: app.url })
+    await exchange(mended.url, license, 'kept')
+    expect((await mended.local('POST', '/api/licenses/manual-sync')).status).toBe(200)
+    const cut = await mended.again(NOWHERE)
+    expect((await exchange(cut.url, license, 'kept')).body.jwt).toEqual(expect.any(String))
+    expect((await activate(cut.url, license, 'after')).status).toBe(503)
+    await cut.stop()
   })
 })
 

@@ -6,13 +6,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DirectiveClaims } from '../../src/contract/claims.ts'
 import { numbered, ownNumbers } from '../../src/relay/front/own-numbers.ts'
 import type { InstanceRequest } from '../../src/relay/front/request.ts'
+import type { OpenedRelay } from '../../src/relay/open.ts'
 import { type Commits, groupCommits } from '../../src/relay/store/commits.ts'
 import { grantStore } from '../../src/relay/store/grants.ts'
 import { leaseStore } from '../../src/relay/store/leases.ts'
-import { openDatabase } from '../../src/relay/store/open.ts'
+import { lostAt, openDatabase } from '../../src/relay/store/open.ts'
 import { pruning } from '../../src/relay/store/prune.ts'
 import { type QueuedReport, reportQueue } from '../../src/relay/store/queue.ts'
 import { wordStore } from '../../src/relay/store/words.ts'
+import { cleanUp } from '../../src/relay/sync/clean-up.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -168,6 +170,7 @@ describe('the file', () => {
     await writeFile(path, 'not a database at all, and long enough to be looked at'.repeat(100))
     database = openDatabase(folder, silentLog)
     expect(rows('reports')).toBe(0)
+    expect(lostAt(database)).not.toBeNull()
     expect((await readdir(folder)).filter((name) => name.includes('torn'))).toHaveLength(1)
   })
 
@@ -366,6 +369,33 @@ describe('what is of no more use', () => {
     expect(grants.isRefused('until long')).toBe(true)
     expect(words.isDead({ product: 'keldris', licenseId: 'lic_long', issuedAt: NOW_SECONDS })).toBe(true)
     expect(words.ofInstance('keldris', 'long')).toBe('kill')
+  })
+
+  test('a grant goes when it has failed to sync for too long, and never before its signed end', async () => {
+    const HOUR = 3_600_000
+    const cleaned = async (now: number, vendor: { away?: boolean; offset?: number } = {}) => {
+      const front = {
+        grants: grantStore(database, commits),
+        queue: queue(),
+        keys: { licenseJwt: async () => ({}) },
+        upstream: { isAway: () => vendor.away ?? false, clockOffset: () => vendor.offset ?? 0 },
+        times: { cacheTtl: HOUR, staleGrace: HOUR },
+        now: () => now,
+      }
+      const parts = { front, leases: leaseStore(database, commits), prune: pruning(database, commits) }
+      await cleanUp(parts as unknown as OpenedRelay, 24 * HOUR, silentLog)
+      return rows('grants')
+    }
+    const grants = grantStore(database, commits)
+    grants.keep(grant({ instanceId: 'long', expiresAt: NOW_SECONDS + 400 * 86_400 }))
+    grants.keep(grant({ instanceId: 'short', expiresAt: NOW_SECONDS + 60 }))
+    // Failed after two hours, and for 24 then.
+    expect(await cleaned(NOW + 26 * HOUR)).toBe(2)
+    expect(await cleaned(NOW + 27 * HOUR, { away: true })).toBe(2)
+    expect(await cleaned(NOW + 27 * HOUR, { offset: HOUR })).toBe(2)
+    expect(await cleaned(NOW + 27 * HOUR)).toBe(1)
+    expect(await cleaned(NOW + 399 * DAY_MS)).toBe(1)
+    expect(await cleaned(NOW + 401 * DAY_MS)).toBe(0)
   })
 
   test('a credential that the vendor refused stays so while it is known from elsewhere', () => {

@@ -12,7 +12,7 @@ import { type FullHouse, fullHouseWords } from './full-house.ts'
 import type { SignLease } from './lease.ts'
 
 /** A lease lasts as long as a license JWT does, and never longer than its allotment. */
-const LEASE_SECONDS = 86_400
+export const LEASE_SECONDS = 86_400
 
 export interface SeatOffice {
   /** Null where no allotment covers the request. */
@@ -27,6 +27,8 @@ export interface SeatOfficeParts extends Memory {
   relayId: string
   sign: SignLease
   leases: LeaseStore
+  /** Unix seconds: until then leases are believed somewhere that went with a torn cache; no seat is leased beside them. */
+  leasesKnownFrom: number
   /** The allotment in force for a license, verified. */
   allotment(licenseId: string): HeldAllotment | null
   /** A seat was leased or returned: to be told to the vendor. */
@@ -47,6 +49,7 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
       if (action === 'kill') return { kind: 'killed' }
       if (action !== 'none') return { kind: 'nothing', why: 'rejected' }
       const issuedAt = Math.floor(parts.now() / 1000)
+      if (issuedAt < parts.leasesKnownFrom) return null
       if (words.isDead({ product: claims.aud, licenseId: claims.license_id, issuedAt: claims.nbf })) {
         return { kind: 'nothing', why: 'rejected' }
       }

@@ -1,4 +1,4 @@
-// The relay's file on disk: opened, made, and set aside when it is torn. Owns no table.
+// The relay's file on disk: opened, made, and set aside when it is torn. Owns no table but the note of that.
 import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -7,6 +7,7 @@ import { StartError } from '../../platform/start-error.ts'
 import { makeTables } from './format.ts'
 
 const FILE = 'relay.sqlite'
+const LOST = 'cache-lost'
 
 /**
  * Opens the file in `folder` (made with mode 0700), files 0600. A torn or foreign one is set aside and made anew: the
@@ -26,11 +27,25 @@ export function openDatabase(folder: string, log: Logger): DatabaseSync {
       // The log goes with its file: it may hold what the file does not.
       for (const tail of ['', '-wal', '-shm'])
         if (existsSync(path + tail)) renameSync(path + tail, aside + tail)
-      return attempt(path)
+      const database = attempt(path)
+      noteLost(database)
+      return database
     } catch (again) {
       throw unwritable(path, again)
     }
   }
+}
+
+/** Unix milliseconds at which the cache was last made anew in place of a torn one; null if it never was. */
+export function lostAt(database: DatabaseSync): number | null {
+  const row = database.prepare('select changed_at from documents where name = ?').get(LOST)
+  return row === undefined ? null : Number(row.changed_at)
+}
+
+function noteLost(database: DatabaseSync): void {
+  database
+    .prepare("insert into documents (name, content, changed_at) values (?, '', ?)")
+    .run(LOST, Date.now())
 }
 
 function attempt(path: string): DatabaseSync {
