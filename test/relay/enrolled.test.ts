@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import type { Memory } from '../../src/relay/front/remember.ts'
 import { openChannel } from '../../src/relay/live/channel.ts'
+import { paced } from '../../src/relay/sync/paced.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { until } from '../support/leasehold-process.ts'
 import { query } from '../support/query.ts'
@@ -252,6 +253,16 @@ describe('its live channel', () => {
     expect([(await known.closed).code, (await stranger.closed).code]).toEqual([1001, 1001])
     relay = await relay.again()
   })
+})
+
+test('work that is asked for too often is done at once, and once more when its rest is over', async () => {
+  let done = 0
+  const work = paced(50, () => void done++)
+  for (let time = 0; time < 100; time++) work()
+  expect(done).toBe(1)
+  await until(() => done === 2)
+  await delay(120)
+  expect(done).toBe(2)
 })
 
 test('an upstream that floods its channel costs one question at once, and few after', async () => {

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Memory } from '../front/remember.ts'
 import type { Enrolment } from '../identity.ts'
 import { paced } from '../sync/paced.ts'
+import { REFETCH_MS } from '../upstream/vendor-keys.ts'
 import { type InstanceSockets, instanceSockets } from './instance-sockets.ts'
 import { passOn } from './pass-on.ts'
 import { keepUpstreamSocket } from './upstream-socket.ts'
@@ -11,7 +12,7 @@ import { keepUpstreamSocket } from './upstream-socket.ts'
 /** However fast hints come, the vendor is asked for licenses no more often than this. */
 const HINT_STEP_MS = 500
 /** And for its keys: longer than `refetch` rests, so that the last of several changes is not passed over. */
-const KEYS_STEP_MS = 5_500
+const KEYS_STEP_MS = REFETCH_MS + 500
 
 export interface ChannelPort {
   memory: Memory

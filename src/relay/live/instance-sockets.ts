@@ -13,6 +13,7 @@ import {
 import {
   closeSocket,
   heard,
+  isSocket,
   type LiveSocket,
   liveSocket,
   look,
@@ -141,6 +142,7 @@ export function instanceSockets(memory: ListenerMemory): InstanceSockets {
   const welcomed = (): Connection[] => [...open].filter((connection) => connection.welcomed)
 
   async function admit(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (!isSocket(request)) return refuse(socket, '404 Not Found')
     if (request.url !== SYNC_PATH) return refuse(socket, '400 Bad Request')
     if (request.headers.origin !== undefined) return refuse(socket, '403 Forbidden')
     if (stopping || open.size >= MOST_SOCKETS) return refuse(socket, '503 Service Unavailable', 30)

@@ -14,7 +14,7 @@ import { verifyLicenseKey } from '../../license/license-key.ts'
 import { importRootKey, type TrustedKeys } from '../../license/trusted-keys.ts'
 
 /** Key sets are fetched at most this often, in milliseconds. */
-const REFETCH_MS = 5000
+export const REFETCH_MS = 5000
 
 export interface VendorKeysPort {
   issuer: string
