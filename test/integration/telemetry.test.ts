@@ -351,7 +351,7 @@ describe('a long series', () => {
   })
 
   test('is read from anywhere in time', async () => {
-    const far = first('fleet-1', `after=${encodeCursor(['999999999999999', 'a'])}`)
+    const far = first('fleet-1', `after=${encodeCursor(['9999999999', 'a'])}`)
     expect((await app.call('GET', far, { bearer: app.adminKey })).body).toMatchObject({
       rows: [],
       next: null,
