@@ -226,7 +226,7 @@ describe('a cache that was torn', () => {
     const folder = join(relay.folder, '..', 'torn', 'relay')
     await cp(relay.folder, folder, { recursive: true })
     for (const tail of ['', '-wal', '-shm']) await rm(join(folder, `relay.sqlite${tail}`), { force: true })
-    await writeFile(join(folder, 'relay.sqlite'), 'torn'.repeat(1000))
+    await writeFile(join(folder, 'relay.sqlite'), 'torn'.repeat(1000), { mode: 0o600 })
     const mended = await startTestRelay(app, { folder, upstream: app.url })
     await exchange(mended.url, license, 'kept')
     expect((await mended.local('POST', '/api/licenses/manual-sync')).status).toBe(200)
