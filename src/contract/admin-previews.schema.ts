@@ -30,7 +30,8 @@ const effect = z.object({
     description:
       '`directive`: a signed word at the next heartbeat or refresh. `validate`: clients that validate with the ' +
       'credential are refused, those that refresh a license JWT go on. `expiry`: nothing new is issued, and what is ' +
-      'in force runs out. `nothing`: it loses nothing.',
+      'in force runs out; of an API key without end_sessions only for clients that exchange it again. `nothing`: it ' +
+      'loses nothing.',
   }),
   next_heartbeat_by: z.string().meta({ description: 'When it is due to report; past where it is overdue.' }),
   lease_ends_at: z.string().nullable().meta({ description: 'Unreached, it runs in full until then.' }),

@@ -91,6 +91,11 @@ describe('an action budget with room', () => {
     expect(await change({ limits: { max_agents: 1 } })).toBe(5)
     expect(await change({ limits: { max_agents: 2 }, tier: 'free' })).toBe(6)
     expect(await change({ tier: 'pro' })).toBe(6)
+    // A relay refuses every other machine.
+    expect(await change({ fingerprint: 'one' })).toBe(7)
+    expect(await change({ fingerprint: 'one' })).toBe(7)
+    expect(await change({ fingerprint: 'two' })).toBe(8)
+    expect(await change({ fingerprint: null })).toBe(8)
 
     const exchange = (instance_id: string) =>
       app.call('POST', '/api/v1/licenses/token', {
@@ -102,12 +107,26 @@ describe('an action budget with room', () => {
     const [a, b] = ['a', 'b'].map((name) =>
       seen.find((row: { instance_id: string }) => row.instance_id === name),
     )
-    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(7)
-    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(7)
-    expect(await used('POST', `/instances/${a.id}/seats/${licenseId}/lift`)).toBe(7)
-    expect(await used('DELETE', `/instances/${a.id}`)).toBe(7)
-    expect(await used('DELETE', `/instances/${b.id}`)).toBe(8)
-    expect(await used('POST', `/license-keys/${licenseKeyId}/revoke`, {})).toBe(9)
+    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(9)
+    expect(await used('DELETE', `/instances/${a.id}/seats/${licenseId}`)).toBe(9)
+    expect(await used('POST', `/instances/${a.id}/seats/${licenseId}/lift`)).toBe(9)
+    expect(await used('DELETE', `/instances/${a.id}`)).toBe(9)
+    expect(await used('DELETE', `/instances/${b.id}`)).toBe(10)
+    expect(await used('POST', `/license-keys/${licenseKeyId}/revoke`, {})).toBe(11)
+    // Whoever refreshes by exchange alone ends with what it holds.
+    const rotate = async (id: string, overlap_hours?: number) => {
+      const { status, body } = await app.admin('POST', `/api-keys/${id}/rotate`, { overlap_hours })
+      expect(status).toBe(201)
+      return [body.id, (await standing()).used]
+    }
+    const [second, afterDay] = await rotate(world.apiKeyId, 24)
+    expect(afterDay).toBe(11)
+    const [third, afterNothing] = await rotate(second, 0)
+    expect(afterNothing).toBe(12)
+    const [fourth, afterHours] = await rotate(third, 23)
+    expect(afterHours).toBe(13)
+    expect(await used('POST', `/api-keys/${fourth}/revoke`, {})).toBe(14)
+    expect(await used('POST', `/api-keys/${fourth}/revoke`, {})).toBe(14)
   })
 })
 
@@ -123,13 +142,22 @@ describe('the action budget', () => {
     }
     expect(await used(`/instances/${one}/action`, { action: 'kill' })).toBe(1)
     expect(await used(`/instances/${one}/action`, { action: 'kill' })).toBe(1)
+    // Another reason takes nothing more.
+    expect(await used(`/instances/${one}/action`, { action: 'kill', reason: 'fraud' })).toBe(1)
     expect(await used(`/instances/${one}/action`, { action: 'none' })).toBe(1)
     expect(await used(`/instances/${two}/action`, { action: 'downgrade' })).toBe(2)
     expect(await used(`/licenses/${licenseId}/suspend`)).toBe(3)
     expect(await used(`/licenses/${licenseId}/suspend`)).toBe(3)
     expect(await used(`/licenses/${licenseId}/reinstate`)).toBe(3)
-    expect(await used(`/api-keys/${apiKeyId}/revoke`)).toBe(3)
     expect(await used(`/license-keys/${licenseKeyId}/revoke`, { end_sessions: true })).toBe(4)
+    for (const [verb, body] of [
+      ['revoke', {}],
+      ['rotate', { overlap_hours: 0 }],
+    ] as const) {
+      expect((await app.admin('POST', `/api-keys/${apiKeyId}/${verb}`, body)).status).toBe(429)
+    }
+    const kept = { bearer: world.apiKey, body: { instance_id: 'kept', version: '1' } }
+    expect((await app.call('POST', '/api/v1/licenses/token', kept)).status).toBe(200)
     const revoked = await app.admin('POST', `/licenses/${licenseId}/revoke`)
     expect([revoked.status, revoked.body.used]).toEqual([429, 4])
     expect((await app.admin('GET', `/licenses/${licenseId}`)).body.status).toBe('active')
@@ -203,7 +231,14 @@ describe('the action budget', () => {
     await spend(3)
     await expect(spend(2)).rejects.toMatchObject({ facts: { used: 3, wanted: 2 } })
     await spend(1)
-    await expect(spend(5)).rejects.toMatchObject({ fix: expect.stringContaining('whole budget') })
+    // No wait helps: whoever obeyed one would come back for ever.
+    const tooBig = await spend(5).catch((error) => error)
+    expect(tooBig).toMatchObject({
+      code: 'action_budget_exceeded',
+      facts: { reason: 'over_budget_size', per_key: 4, in_all: 6, wanted: 5 },
+      fix: expect.stringContaining('whole budget'),
+    })
+    expect([tooBig.facts.resets_at, tooBig.headers?.['Retry-After']]).toEqual([undefined, undefined])
     const [row] = await app.services.db.execute(sql`select sum(amount)::int as n from action_spending`)
     expect(row?.n).toBe(4)
   })

@@ -80,6 +80,43 @@ describe('what is taken', () => {
     })
   })
 
+  test('a preview and the effect agree on what another reason changes, and it costs nothing', async () => {
+    await register('why-0', '7.7')
+    await Promise.all(Array.from({ length: 51 }, (_, i) => register(`why-${i + 1}`, '7.7')))
+    const filter = { version: '7.7', text: 'why-' }
+    const all = async (dry: boolean, reason?: string, action = 'downgrade') => {
+      const order = { filter, action, reason, ...(dry ? {} : { expect: 52 }) }
+      return (await post(`/instances/action${dry ? '?dry_run=true' : ''}`, order)).body
+    }
+    const used = async () => (await app.admin('GET', '/action-budget')).body.used
+    expect((await all(true, 'a')).changes).toBe(true)
+    // By the server itself, which has no budget: there are more of them than one would allow.
+    const begun = await setActions(app.ctx, { filter, action: 'downgrade', reason: 'a', expect: 52 })
+    expect(begun.changed).toHaveLength(52)
+    const spent = await used()
+    for (const [reason, changed] of [
+      ['a', 0],
+      [undefined, 0],
+      ['b', 52],
+    ] as const) {
+      expect(await all(true, reason)).toMatchObject({ matched: 52, changes: changed > 0 })
+      expect((await all(false, reason)).changed).toBe(changed)
+    }
+    expect(await used()).toBe(spent)
+    // The oldest, which the page of a preview does not show, is the only one that differs.
+    const oldest = await idOf('why-0')
+    const one = async (reason: string, query = '') =>
+      (await post(`/instances/${oldest}/action${query}`, { action: 'downgrade', reason })).body
+    const { seq } = (await one('b')).action
+    expect((await one('b', '?dry_run=true')).changes).toBe(false)
+    expect((await one('c', '?dry_run=true')).changes).toBe(true)
+    expect((await one('c')).action.seq).toBeGreaterThan(seq)
+    expect((await all(true, 'b')).changes).toBe(true)
+    expect(await used()).toBe(spent)
+    expect((await all(false, 'z', 'none')).changed).toBe(52)
+    expect((await all(true, 'y', 'none')).changes).toBe(false)
+  })
+
   test('a preview of a suspension counts what other licenses still grant', async () => {
     const other = await world.another({ tier: 'enterprise' })
     const pro = await activate('see-2', await world.another())
@@ -130,7 +167,7 @@ describe('what is taken', () => {
     })
     expect(exchanged.status).toBe(200)
     expect((await of(`/api-keys/${own.apiKeyId}/revoke`)).instances).toMatchObject([
-      { id, taken_by: 'nothing' },
+      { id, taken_by: 'expiry', loses: { tier: { after: 'free' } }, grace_ends_at: '2026-04-01T12:00:00Z' },
     ])
     const order = { life: 3600, refreshable: true }
     const jwt = (await post(`/licenses/${own.licenseId}/jwt`, order)).body.id

@@ -12,11 +12,13 @@ export const BUDGET_WINDOW = HOUR_SECONDS
 
 /**
  * Counts `n` things that something is taken from: an instance killed, downgraded, or deleted with a seat in use, a seat
- * in use released, a license suspended, revoked or lowered in its terms, a credential revoked that seats depend on. Call it in the transaction of the effect, once the rows are changed or locked
+ * in use released, a license suspended, revoked, lowered in its terms or bound to another machine, a credential revoked,
+ * an API key ended sooner than an overlap allows. Call it in the transaction of the effect, once the rows are changed or locked
  * and before recordChange: with the effect it is undone, and the locks keep their order. Free for the system actor, for
  * `n` of 0, and while an owner has lifted the budget. A bulk verb calls it once, with the number of instances it
  * changes. `none` and reinstating are free: do not call it.
- * @throws Refusal `action_budget_exceeded` with `reason` (`per_key`, `in_all`), the limits and `resets_at`.
+ * @throws Refusal `action_budget_exceeded` with `reason` (`per_key`, `in_all`), the limits and `resets_at`; with
+ * `over_budget_size`, and no time to come back at, for more than a whole budget.
  */
 export async function spendBudget(tx: Transaction, ctx: Ctx, n: number): Promise<void> {
   const budget = ctx.settings.actionBudget
@@ -28,6 +30,7 @@ export async function spendBudget(tx: Transaction, ctx: Ctx, n: number): Promise
   await tx.execute(sql`select pg_advisory_xact_lock(${BUDGET_LOCK})`)
   if (await isLifted(tx, ctx.actor.id, now)) return
   const spent = await spendingSince(tx, addSeconds(now, -BUDGET_WINDOW))
+  refuseTooBig(budget, total(spent), n)
   const own = spent.filter(({ adminKeyId }) => adminKeyId === keyId)
   refuseOver(budget, 'per_key', own, n, now)
   refuseOver(budget, 'in_all', spent, n, now)
@@ -58,7 +61,7 @@ export async function spendingSince(db: Executor, since: Date): Promise<Spending
 export const total = (spent: readonly Spending[]): number =>
   spent.reduce((sum, { amount }) => sum + amount, 0)
 
-/** When `n` more fit below `limit`; null when they already do. What never fits, waits for an empty window. */
+/** When `n` more, at most `limit`, fit below it; null when they already do. */
 export function fitsAt(spent: readonly Spending[], limit: number, n: number): Date | null {
   let left = total(spent)
   if (left + n <= limit) return null
@@ -75,6 +78,20 @@ async function isLifted(tx: Transaction, actorId: string, now: Date): Promise<bo
     select from action_budget_lifts
     where scope in ('all', ${actorId}) and lifted_until > ${now.toISOString()}::timestamptz limit 1`)
   return found.length > 0
+}
+
+/** What never fits is told of no time: whoever obeyed it would come back for ever. */
+function refuseTooBig({ perKey, inAll }: ActionBudget, used: number, n: number): void {
+  const most = Math.min(perKey, inAll)
+  if (n <= most) return
+  throw new Refusal(
+    'action_budget_exceeded',
+    `At most ${most} things may be taken from customers within an hour, and this is ${n}.`,
+    {
+      facts: { reason: 'over_budget_size', per_key: perKey, in_all: inAll, used, wanted: n },
+      fix: 'This is more than the whole budget, at any time. An owner lifts it for an hour: POST /api/v1/admin/action-budget/lift.',
+    },
+  )
 }
 
 function refuseOver(
@@ -102,10 +119,7 @@ function refuseOver(
         wanted: n,
         resets_at: rfc3339(resetsAt),
       },
-      fix:
-        n > limit
-          ? 'This is more than the whole budget. An owner lifts it for an hour: POST /api/v1/admin/action-budget/lift.'
-          : `Try again at ${rfc3339(resetsAt)}, or let an owner lift the budget for an hour: POST /api/v1/admin/action-budget/lift.`,
+      fix: `Try again at ${rfc3339(resetsAt)}, or let an owner lift the budget for an hour: POST /api/v1/admin/action-budget/lift.`,
       headers: { 'Retry-After': String(wait) },
     },
   )

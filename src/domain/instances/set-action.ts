@@ -1,5 +1,5 @@
 // Orders an instance to stop or to step down, or clears that. It is delivered until cleared (T3, T11).
-import { and, eq, ne, or, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { ActionOrder } from '../../contract/admin-instances.schema.ts'
 import { instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
@@ -7,37 +7,36 @@ import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
+import { actionDue, keptReason } from './action-due.ts'
 import { type InstanceView, viewInstance } from './instance-view.ts'
 
 /**
  * The number rises past every one that a client may remember, through a restore of the database too (T12). The
- * action that is already set changes nothing, unless it is given another reason. @throws Refusal `not_found`, `action_budget_exceeded`
+ * action that is already set changes nothing, unless it is given another reason, which takes
+ * nothing more. @throws Refusal `not_found`, `action_budget_exceeded`
  */
-export async function setAction(
-  ctx: Ctx,
-  id: string,
-  { action, reason }: ActionOrder,
-): Promise<InstanceView> {
+export async function setAction(ctx: Ctx, id: string, order: ActionOrder): Promise<InstanceView> {
   requireRole(ctx, 'operator')
+  const { action, reason } = order
   const key = uuidOf('ins', id, 'instance')
   const now = ctx.clock.now()
-  // The reason of `none` is in the audit log alone.
-  const newReason =
-    action === 'none' || reason === undefined
-      ? undefined
-      : sql`${instances.actionReason} is distinct from ${reason}`
   return transaction(ctx.db, async (tx) => {
+    const [before] = await tx
+      .select({ action: instances.action })
+      .from(instances)
+      .where(eq(instances.instanceKey, key))
+      .for('no key update')
     const [changed] = await tx
       .update(instances)
       .set({
         action,
-        actionReason: action === 'none' ? null : (reason ?? null),
+        actionReason: keptReason(order),
         actionSeq: sql`greatest(${instances.actionSeq} + 1, ${now.getTime()}::bigint)`,
         actionSetAt: now,
         actionDeliveredAt: null,
         actionAcknowledgedAt: null,
       })
-      .where(and(eq(instances.instanceKey, key), or(ne(instances.action, action), newReason)))
+      .where(and(eq(instances.instanceKey, key), actionDue(order)))
       .returning({
         productId: instances.productId,
         instanceId: instances.instanceId,
@@ -45,7 +44,7 @@ export async function setAction(
       })
     const view = await viewInstance(tx, key, now)
     if (!changed) return view
-    if (action !== 'none') await spendBudget(tx, ctx, 1)
+    if (action !== 'none' && before?.action !== action) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: 'instance.action',
       subject: id,

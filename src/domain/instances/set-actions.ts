@@ -1,6 +1,7 @@
 // Sets one action on all instances that meet a filter. The number that a preview showed is the confirmation.
 import { eq, sql } from 'drizzle-orm'
 import type { BulkActionOrder } from '../../contract/admin-instances.schema.ts'
+import type { Action } from '../../contract/claims.ts'
 import type { Transaction } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
@@ -8,6 +9,7 @@ import { publicId } from '../../platform/ids.ts'
 import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChanges } from '../audit/record-change.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { actionDue, keptReason } from './action-due.ts'
 import { meetsFilter } from './instance-filter.ts'
 
 /** Instances of one call: few enough that nobody waits long for their rows. */
@@ -37,9 +39,11 @@ export async function setActions(ctx: Ctx, order: BulkActionOrder): Promise<Bulk
   requireRole(ctx, 'operator')
   const { action, reason } = order
   return transaction(ctx.db, async (tx) => {
-    const keys = await lockMatching(tx, ctx, order)
-    const changed = await update(tx, ctx, keys, order)
-    if (action !== 'none') await spendBudget(tx, ctx, changed.length)
+    const matching = await lockMatching(tx, ctx, order)
+    const changed = await update(tx, ctx, matching, order)
+    // Another reason for the action that is set already takes nothing more.
+    const taken = matching.filter((row) => action !== 'none' && row.action !== action)
+    await spendBudget(tx, ctx, taken.length)
     await recordChanges(
       tx,
       ctx,
@@ -53,13 +57,19 @@ export async function setActions(ctx: Ctx, order: BulkActionOrder): Promise<Bulk
           seq: row.seq,
           product: row.product,
           instance_id: row.instanceId,
-          bulk: keys.length,
+          bulk: matching.length,
         },
         scope: { productId: row.productId, instanceKey: row.instanceKey },
       })),
     )
-    return { matched: keys.length, changed }
+    return { matched: matching.length, changed }
   })
+}
+
+interface Matching {
+  key: string
+  /** The one that is set before. */
+  action: Action
 }
 
 /** In key order, as every batch locks them: two in opposite order cannot deadlock. */
@@ -67,9 +77,9 @@ async function lockMatching(
   tx: Transaction,
   ctx: Ctx,
   { filter, expect }: BulkActionOrder,
-): Promise<string[]> {
+): Promise<Matching[]> {
   const rows = await tx
-    .select({ key: instances.instanceKey })
+    .select({ key: instances.instanceKey, action: instances.action })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
     .where(meetsFilter(ctx, filter, ctx.clock.now()))
@@ -78,27 +88,27 @@ async function lockMatching(
     .for('update', { of: instances })
   if (rows.length > MOST_INSTANCES) throw tooMany()
   if (rows.length !== expect) throw unconfirmed(rows.length, expect)
-  return rows.map(({ key }) => key)
+  return rows
 }
 
 async function update(
   tx: Transaction,
   ctx: Ctx,
-  keys: readonly string[],
-  { action, reason }: BulkActionOrder,
+  matching: readonly Matching[],
+  order: BulkActionOrder,
 ): Promise<ChangedInstance[]> {
   const now = ctx.clock.now()
-  const newReason = action === 'none' ? null : (reason ?? null)
+  const keys = JSON.stringify(matching.map(({ key }) => key))
   const rows = await tx.execute<Record<keyof ChangedInstance, string>>(sql`
-    update instances i set action = ${action}, action_reason = ${newReason}::text,
-      action_seq = greatest(i.action_seq + 1, ${now.getTime()}::bigint),
+    update instances set action = ${order.action}, action_reason = ${keptReason(order)}::text,
+      action_seq = greatest(instances.action_seq + 1, ${now.getTime()}::bigint),
       action_set_at = ${now.toISOString()}::timestamptz, action_delivered_at = null, action_acknowledged_at = null
     from products p
-    where p.id = i.product_id
-      and i.instance_key in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))
-      and (i.action <> ${action} or (${newReason}::text is not null and i.action_reason is distinct from ${newReason}::text))
-    returning i.instance_key as "instanceKey", i.instance_id as "instanceId", p.code as product,
-      i.product_id as "productId", i.action_seq as seq`)
+    where p.id = instances.product_id
+      and instances.instance_key in (select value::uuid from jsonb_array_elements_text(${keys}::jsonb))
+      and ${actionDue(order)}
+    returning instances.instance_key as "instanceKey", instances.instance_id as "instanceId", p.code as product,
+      instances.product_id as "productId", instances.action_seq as seq`)
   return rows
     .map((row) => ({ ...row, seq: Number(row.seq) }))
     .sort((a, b) => (a.instanceKey < b.instanceKey ? -1 : 1))

@@ -33,6 +33,8 @@ export interface LicenseFacts {
   seatLimit: number | null
   tenantId: string | null
   label: string | null
+  /** Of the one machine that relays serve; null: of any. */
+  fingerprint: string | null
   isTrial: boolean
   tier: TierFacts
   /** The product's tier of lowest rank: what a downgraded or unlicensed instance has (T3). */
@@ -64,6 +66,7 @@ export const licenseColumns = {
   seatLimit: sql<number | null>`coalesce(${licenses.seatLimit}, ${tiers.seatLimit})`,
   tenantId: licenses.tenantId,
   label: licenses.label,
+  fingerprint: licenses.fingerprint,
   isTrial: licenses.isTrial,
   tier: {
     code: tiers.code,

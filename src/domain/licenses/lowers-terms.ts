@@ -4,10 +4,20 @@ import type { LicenseFacts } from './license-facts.ts'
 
 type Terms = Pick<
   LicenseFacts,
-  'tier' | 'expiresAt' | 'graceDays' | 'seatLimit' | 'featuresAdded' | 'featuresRemoved' | 'limits'
+  | 'tier'
+  | 'expiresAt'
+  | 'graceDays'
+  | 'seatLimit'
+  | 'featuresAdded'
+  | 'featuresRemoved'
+  | 'limits'
+  | 'fingerprint'
 >
 
-/** A lower tier, an earlier end, a shorter grace, fewer seats, a feature less or a lower limit. */
+/**
+ * A lower tier, an earlier end, a shorter grace, fewer seats, a feature less, a lower limit, or a fingerprint: every
+ * other machine is refused.
+ */
 export function lowersTerms(before: Terms, after: Terms): boolean {
   const [had, has] = [effectiveRights(before.tier, before), effectiveRights(after.tier, after)]
   return (
@@ -15,6 +25,7 @@ export function lowersTerms(before: Terms, after: Terms): boolean {
     isLess(after.expiresAt, before.expiresAt) ||
     after.graceDays < before.graceDays ||
     isLess(after.seatLimit, before.seatLimit) ||
+    (after.fingerprint !== null && after.fingerprint !== before.fingerprint) ||
     had.features.some((feature) => !has.features.includes(feature)) ||
     loweredLimits(had.limits, has.limits).length > 0
   )

@@ -8,7 +8,6 @@ import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
-import { deniesSeats } from './denies-seats.ts'
 import { holdLicense } from './hold-license.ts'
 
 /** Where each kind of credential is kept, and what it is called. */
@@ -20,7 +19,8 @@ export const SOURCES = {
 
 /**
  * Repeating it changes nothing, but for sessions: those may be ended later, and are never begun again. A static JWT is
- * its own session. @throws Refusal `not_found`, `action_budget_exceeded`
+ * its own session. Each counts against the action budget: with nothing to present, what holds a seat of it ends with
+ * its lease. @throws Refusal `not_found`, `action_budget_exceeded`
  */
 export async function revokeCredential(
   ctx: Ctx,
@@ -59,7 +59,7 @@ export async function revokeCredential(
           ),
         )
     }
-    if (deniesSeats(source, ends)) await spendBudget(tx, ctx, 1)
+    await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: `${source}.revoke`,
       subject: id,

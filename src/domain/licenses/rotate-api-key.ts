@@ -6,6 +6,7 @@ import { transaction } from '../../db/transaction.ts'
 import { mintCredential } from '../../platform/credentials.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { addSeconds, HOUR_SECONDS, parseRfc3339, rfc3339 } from '../../platform/time.ts'
+import { spendBudget } from '../action-budget/spend-budget.ts'
 import { recordChange } from '../audit/record-change.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, Refusal, requireRole } from '../context.ts'
@@ -17,7 +18,9 @@ import { refusePast, refuseRevoked } from './issue-api-key.ts'
 /**
  * The old key expires after the overlap, or at its own end where that comes first; sessions that began with it go on.
  * The new key ends when the old one was to, unless it is given another end.
- * @throws Refusal `not_found`, `invalid_request`; `conflict` for a key that is replaced, expired or revoked already.
+ * An overlap shorter than the usual one counts against the action budget, where it brings the old key's end forward:
+ * nobody may have put the new one in its place by then. @throws Refusal `not_found`, `invalid_request`,
+ * `action_budget_exceeded`; `conflict` for a key that is replaced, expired or revoked already.
  */
 export async function rotateApiKey(
   ctx: Ctx,
@@ -27,7 +30,8 @@ export async function rotateApiKey(
   requireRole(ctx, 'operator')
   const now = ctx.clock.now()
   const oldId = uuidOf('key', id, 'API key')
-  const overlapEnd = addSeconds(now, (order.overlap_hours ?? OVERLAP_HOURS) * HOUR_SECONDS)
+  const overlap = order.overlap_hours ?? OVERLAP_HOURS
+  const overlapEnd = addSeconds(now, overlap * HOUR_SECONDS)
   const { secret, prefix } = mintCredential('api_key', ctx.random)
   return transaction(ctx.db, async (tx) => {
     const [known] = await tx.select().from(apiKeys).where(eq(apiKeys.id, oldId))
@@ -67,6 +71,8 @@ export async function rotateApiKey(
     }
     refusePast(row, now)
     await tx.insert(apiKeys).values(row)
+    const isCut = overlap < OVERLAP_HOURS && old.expiresAt?.getTime() === overlapEnd.getTime()
+    if (isCut) await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
       action: 'api_key.rotate',
       subject: id,

@@ -3,7 +3,6 @@ import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Action } from '../../contract/claims.ts'
 import { type LimitChange, loweredLimits } from '../../license/limits.ts'
 import { addDays, addSeconds } from '../../platform/time.ts'
-import { deniesSeats } from '../licenses/denies-seats.ts'
 
 export interface Rights {
   tier: string
@@ -44,7 +43,9 @@ export type Taking =
 /**
  * `directive`: told by a signed word, and obeyed, at the next heartbeat or refresh (T1). `validate`: the credential is
  * refused from now on; a client that validates with it stops at that, one that refreshes its license JWT goes on.
- * `expiry`: nothing new is issued, and what is in force runs out (T2). `nothing`: it loses nothing.
+ * `expiry`: nothing new is issued, and what is in force runs out (T2); of an API key whose sessions are not ended that
+ * is so for a client that exchanges it again, and one that refreshes its license JWT goes on. `nothing`: it loses
+ * nothing.
  */
 export type TakenBy = 'directive' | 'validate' | 'expiry' | 'nothing'
 
@@ -100,7 +101,6 @@ function rightsOf({ action, lowest, seats }: Subject): Rights | null {
 
 function afterTaking(subject: Subject, taking: Taking): Subject {
   if (taking.kind === 'action') return { ...subject, action: taking.action }
-  if (taking.kind === 'credential' && !deniesSeats(taking.source, taking.endsSessions)) return subject
   return { ...subject, seats: subject.seats.filter((seat) => !isTouched(seat, taking)) }
 }
 
@@ -117,5 +117,6 @@ function isTouched(seat: SubjectSeat, taking: Taking): boolean {
 
 function takenBy(taking: Taking): TakenBy {
   if (taking.kind !== 'credential') return 'directive'
-  return taking.endsSessions ? 'expiry' : 'validate'
+  // A license key is presented again with each validate; an API key is only exchanged.
+  return taking.source === 'license_key' && !taking.endsSessions ? 'validate' : 'expiry'
 }

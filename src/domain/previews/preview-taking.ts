@@ -1,12 +1,12 @@
 // Says what an action, a suspension or a revocation would take, from whom and when. Writes nothing, costs no budget.
 import { eq, type SQL, sql } from 'drizzle-orm'
-import type { BulkActionOrder } from '../../contract/admin-instances.schema.ts'
+import type { ActionOrder, BulkActionOrder } from '../../contract/admin-instances.schema.ts'
 import type { CredentialSource } from '../../contract/catalog.ts'
-import type { Action } from '../../contract/claims.ts'
 import type { Transaction } from '../../db/client.ts'
 import { instances } from '../../db/schema/index.ts'
 import { notFound, uuidOf } from '../catalog/find-catalog.ts'
 import { type Ctx, requireRole } from '../context.ts'
+import { actionDue } from '../instances/action-due.ts'
 import { meetsFilter } from '../instances/instance-filter.ts'
 import { viewLicense } from '../licenses/license-view.ts'
 import { SOURCES } from '../licenses/revoke-credential.ts'
@@ -24,23 +24,20 @@ export interface Preview {
 }
 
 /** @throws Refusal `not_found` */
-export async function previewAction(ctx: Ctx, id: string, order: { action: Action }): Promise<Preview> {
+export async function previewAction(ctx: Ctx, id: string, order: ActionOrder): Promise<Preview> {
   requireRole(ctx, 'operator')
   const key = uuidOf('ins', id, 'instance')
   return readOnly(ctx, async (tx) => {
-    const preview = await previewOf(tx, ctx, eq(instances.instanceKey, key), {
-      kind: 'action',
-      action: order.action,
-    })
+    const preview = await previewOrder(tx, ctx, eq(instances.instanceKey, key), order)
     return preview.count === 0 ? notFound('instance') : preview
   })
 }
 
 /** @throws Refusal `not_found` for a license of the filter that is no id. */
-export async function previewActions(ctx: Ctx, { filter, action }: BulkActionOrder): Promise<Preview> {
+export async function previewActions(ctx: Ctx, order: BulkActionOrder): Promise<Preview> {
   requireRole(ctx, 'operator')
-  const where = meetsFilter(ctx, filter, ctx.clock.now())
-  return readOnly(ctx, (tx) => previewOf(tx, ctx, where, { kind: 'action', action }))
+  const where = meetsFilter(ctx, order.filter, ctx.clock.now())
+  return readOnly(ctx, (tx) => previewOrder(tx, ctx, where, order))
 }
 
 /** @throws Refusal `not_found`; `conflict` for suspending a license that was revoked. */
@@ -51,10 +48,8 @@ export async function previewLicense(ctx: Ctx, id: string, verb: 'suspend' | 're
     const license = await viewLicense(tx, licenseId, ctx.clock.now())
     if (license.status === 'revoked') refuseRevoked(license, `license.${verb}`)
     const due = license.status !== (verb === 'suspend' ? 'suspended' : 'revoked')
-    const preview = await previewOf(tx, ctx, holdsSeat(ctx, sql`a.license_id = ${licenseId}::uuid`), {
-      kind: 'license',
-      licenseId,
-    })
+    const where = holdsSeat(ctx, sql`a.license_id = ${licenseId}::uuid`)
+    const preview = await previewOf(tx, ctx, { where }, { kind: 'license', licenseId })
     return { ...preview, changes: due }
   })
 }
@@ -77,12 +72,8 @@ export async function previewCredential(
       .where(eq(table.id, uuid))
     if (!known) return notFound(what)
     const began = sql`a.credential_source = ${source} and a.credential_id = ${uuid}::uuid`
-    const preview = await previewOf(tx, ctx, holdsSeat(ctx, began), {
-      kind: 'credential',
-      source,
-      id: uuid,
-      endsSessions,
-    })
+    const taking = { kind: 'credential', source, id: uuid, endsSessions } as const
+    const preview = await previewOf(tx, ctx, { where: holdsSeat(ctx, began) }, taking)
     return { ...preview, changes: known.revokedAt === null || (endsSessions && !known.endSessions) }
   })
 }
@@ -91,14 +82,22 @@ const holdsSeat = (ctx: Ctx, condition: SQL): SQL => sql`${instances.instanceKey
   select a.instance_key from activations a where a.ended_at is null
     and a.lease_ends_at > ${ctx.clock.now().toISOString()}::timestamptz and ${condition})`
 
-async function previewOf(
+function previewOrder(
   tx: Transaction,
   ctx: Ctx,
   where: SQL | undefined,
+  order: ActionOrder,
+): Promise<Preview> {
+  return previewOf(tx, ctx, { where, due: actionDue(order) }, { kind: 'action', action: order.action })
+}
+
+async function previewOf(
+  tx: Transaction,
+  ctx: Ctx,
+  subjects: { where: SQL | undefined; due?: SQL },
   taking: Taking,
 ): Promise<Preview> {
-  const { count, page } = await readSubjects(tx, where, ctx.clock.now())
+  const { count, due, page } = await readSubjects(tx, subjects, ctx.clock.now())
   const effects = page.map((subject) => effectOf(subject, taking, ctx.settings.heartbeatInterval))
-  const isDue = taking.kind !== 'action' || page.some(({ action }) => action !== taking.action)
-  return { changes: isDue || count > page.length, count, effects }
+  return { changes: due > 0, count, effects }
 }

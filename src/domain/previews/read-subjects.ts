@@ -15,6 +15,8 @@ export const PREVIEW_PAGE = 50
 export interface Subjects {
   /** All that meet the condition. */
   count: number
+  /** How many of those meet `due`. */
+  due: number
   /** The newest of them. */
   page: Subject[]
 }
@@ -41,8 +43,12 @@ export async function readOnly<T>(ctx: Ctx, work: (tx: Transaction) => Promise<T
 
 class Undone extends Error {}
 
-/** `where` may name `instances` and `products`. */
-export async function readSubjects(db: Executor, where: SQL | undefined, now: Date): Promise<Subjects> {
+/** `where` and `due` may name `instances` and `products`. */
+export async function readSubjects(
+  db: Executor,
+  { where, due = sql`true` }: { where: SQL | undefined; due?: SQL | undefined },
+  now: Date,
+): Promise<Subjects> {
   const rows = await db
     .select({
       instanceKey: instances.instanceKey,
@@ -53,7 +59,8 @@ export async function readSubjects(db: Executor, where: SQL | undefined, now: Da
       lowest: sql<Rights>`(
         select jsonb_build_object('tier', t.code, 'features', to_jsonb(t.features), 'limits', t.limits)
         from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`,
-      count: sql<number>`count(*) over ()::int`,
+      count: sql<number>`(count(*) over ())::int`,
+      due: sql<number>`(count(*) filter (where ${due}) over ())::int`,
     })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
@@ -67,7 +74,8 @@ export async function readSubjects(db: Executor, where: SQL | undefined, now: Da
   )
   return {
     count: rows[0]?.count ?? 0,
-    page: rows.map(({ count: _, ...row }) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })),
+    due: rows[0]?.due ?? 0,
+    page: rows.map(({ count: _, due: __, ...row }) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })),
   }
 }
 
