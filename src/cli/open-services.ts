@@ -1,6 +1,7 @@
 // Opens the services of a command that works on the database: the server's own settings, verbs and keys, with nobody
-// logged in. Starts no server and no database.
+// logged in. Starts no server.
 import { userInfo } from 'node:os'
+import { resolve } from 'node:path'
 import type { RootKey } from '../config/root-key.ts'
 import { loadRootKey } from '../config/root-key-file.ts'
 import { type Environment, loadSettings, type Settings } from '../config/settings.ts'
@@ -14,6 +15,8 @@ import { publicId, uuidv7 } from '../platform/ids.ts'
 import { pinoLogger } from '../platform/logger-pino.ts'
 import { StartError } from '../platform/start-error.ts'
 import { openServices } from '../server/open-services.ts'
+import { storedMasterKey } from '../server/own-keys.ts'
+import { openEmbedded } from './embedded-database.ts'
 
 const POOL_SIZE = 2
 
@@ -24,11 +27,19 @@ const COMMAND_VARIABLES = [NEW_MASTER_KEY, 'LEASEHOLD_SERVER', 'LEASEHOLD_ADMIN_
 export interface OpenOptions {
   /** Whether the command verifies with the root key. One that does not must run where none is configured. */
   rootKey: 'needed' | 'unused'
+  /** Whether the command works on the embedded database too, with the master key of the data folder. */
+  embedded?: boolean
+}
+
+interface Place {
+  url: string
+  masterKey: Uint8Array
+  close(): Promise<void>
 }
 
 /**
  * Runs `work` with a context of the system actor, and closes the connections after it.
- * @throws StartError without DATABASE_URL, with wrong settings, or when the master key does not fit the database.
+ * @throws StartError without a database, with wrong settings, or when the master key does not fit the database.
  */
 export async function withServices<T>(
   env: Environment,
@@ -36,10 +47,23 @@ export async function withServices<T>(
   work: (ctx: Ctx) => Promise<T>,
 ): Promise<T> {
   const settings = readSettings(env, options)
-  const { databaseUrl, masterKey } = settings
-  if (databaseUrl === null || masterKey === null) throw noDatabase()
-  await migrate(databaseUrl)
-  const connection = connectDatabase(databaseUrl, { poolSize: POOL_SIZE })
+  const place = await placeOf(settings)
+  try {
+    return await within(place, env, settings, options, work)
+  } finally {
+    await place.close()
+  }
+}
+
+async function within<T>(
+  { url, masterKey }: Place,
+  env: Environment,
+  settings: Settings,
+  options: OpenOptions,
+  work: (ctx: Ctx) => Promise<T>,
+): Promise<T> {
+  await migrate(url)
+  const connection = connectDatabase(url, { poolSize: POOL_SIZE })
   try {
     const { db } = connection
     const guard = clockGuard()
@@ -54,11 +78,26 @@ export async function withServices<T>(
   }
 }
 
-function readSettings(env: Environment, { rootKey }: OpenOptions): Settings {
+async function placeOf({ databaseUrl, masterKey, dataDir }: Settings): Promise<Place> {
+  if (databaseUrl !== null && masterKey !== null)
+    return { url: databaseUrl, masterKey, close: async () => {} }
+  const folder = resolve(dataDir)
+  const key = masterKey ?? (await storedMasterKey(folder))
+  if (key !== null) return { ...(await openEmbedded(folder)), masterKey: key }
+  throw new StartError(
+    `DATABASE_URL is not set, and there is no master key in ${folder}.`,
+    'Set LEASEHOLD_DATA_DIR to the data folder of the server, or DATABASE_URL and LEASEHOLD_MASTER_KEY as the server has them.',
+  )
+}
+
+function readSettings(env: Environment, { rootKey, embedded = false }: OpenOptions): Settings {
   const settings = Object.fromEntries(
     Object.entries(env).filter(([name]) => !COMMAND_VARIABLES.includes(name)),
   )
-  if (!settings.DATABASE_URL?.trim()) throw noDatabase()
+  if (!settings.DATABASE_URL?.trim()) {
+    if (embedded) return loadSettings(settings)
+    throw noDatabase()
+  }
   // The server asks for a root key; a command that does not use it is not to fail for want of it.
   const filled = rootKey === 'unused' && !settings.LEASEHOLD_ROOT_KEY?.trim()
   return loadSettings(filled ? { ...settings, LEASEHOLD_ROOT_KEY: UNUSED_ROOT } : settings)

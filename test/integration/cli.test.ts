@@ -46,6 +46,7 @@ function spawned(args: string[], env: Env = settings, node = process.execPath): 
 let clone: ClonedDatabase
 let folder: string
 let settings: Record<string, string>
+const NOWHERE = { DATABASE_URL: undefined, LEASEHOLD_DATA_DIR: '/nowhere' }
 const root = generateKeyPairSync('ed25519')
 const rootHex = root.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex')
 
@@ -138,8 +139,8 @@ describe('admin-keys', () => {
   })
 
   test.each([
-    ['no database', { DATABASE_URL: undefined }, 'DATABASE_URL is not set'],
-    ['only the embedded database', { DATABASE_URL: undefined }, 'the admin API does the same'],
+    ['no database', NOWHERE, 'There is no database in /nowhere'],
+    ['no database and no key', { ...NOWHERE, LEASEHOLD_MASTER_KEY: undefined }, 'no master key in /nowhere'],
     ['no master key', { LEASEHOLD_MASTER_KEY: undefined }, 'LEASEHOLD_MASTER_KEY: is missing'],
     ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:1/x' }, 'does not answer'],
   ])('with %s fails and says so', async (_, change, words) => {

@@ -9,10 +9,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { ensurePartitions } from '../../src/db/partitions.ts'
 import { NEVER_EXPORTED, tableNames } from '../../src/domain/transfer/tables.ts'
-import { startTestApp, type TestApp } from '../support/app.ts'
+import { caller, startTestApp, type TestApp } from '../support/app.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
-import { type Outcome, PROGRAM, spawned } from '../support/leasehold-cli.ts'
-import { until } from '../support/leasehold-process.ts'
+import { inProcess, type Outcome, PROGRAM, spawned } from '../support/leasehold-cli.ts'
+import { until, workplace } from '../support/leasehold-process.ts'
 import { query } from '../support/query.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -22,6 +22,7 @@ let world: World
 let folder: string
 let masterKey: string
 const clones: ClonedDatabase[] = []
+const place = workplace()
 
 const settings = (url: string, key = masterKey) => ({ DATABASE_URL: url, LEASEHOLD_MASTER_KEY: key })
 
@@ -115,6 +116,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await app.stop()
+  await place.clear()
   for (const clone of clones) await clone.drop()
   await rm(folder, { recursive: true })
 })
@@ -169,6 +171,25 @@ describe('what is exported and imported', () => {
     expect(keys).toEqual({ n: 2, uses: 2 })
     expect(await query(url, 'select 1 from admin_keys union select 1 from api_keys')).toEqual([])
   })
+
+  test('without secrets fills a new data folder, where a new admin key opens everything', async () => {
+    expect((await leasehold(['export', at('bare.jsonl')], app.databaseUrl)).code).toBe(0)
+    const dataDir = await place.dataDir()
+    const env = { LEASEHOLD_DATA_DIR: dataDir }
+    const imported = await inProcess(['import', at('bare.jsonl')], '', env)
+    expect(imported).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('admin-keys create --role owner'),
+    })
+    const made = await inProcess(['admin-keys', 'create', '--role', 'owner'], '', env)
+    expect(made.code).toBe(0)
+    const server = await place.start({ dataDir, env: { LEASEHOLD_DEMO: 'false' } })
+    const customers = await caller(server.url)('GET', '/api/v1/admin/customers', { bearer: made.out.trim() })
+    expect([customers.status, customers.body.length]).toEqual([200, 3])
+    const beside = await inProcess(['admin-keys', 'list'], '', env)
+    expect(beside.out.split('\n').filter((line) => line.includes('owner'))).toHaveLength(1)
+    await server.stop()
+  }, 60_000)
 
   test('holds the reports that no sum holds yet, and others on request', async () => {
     const reportsIn = ({ out }: Outcome) =>

@@ -26,12 +26,13 @@ const usage = `Usage:
   --expires-at  RFC 3339; without it the key never expires
 
 create prints the key alone to standard output, and never again. Works on the database of DATABASE_URL with
-LEASEHOLD_MASTER_KEY.
+LEASEHOLD_MASTER_KEY, or on the embedded one of LEASEHOLD_DATA_DIR (.data), while its server runs or not.
 `
 
 const PAGE = 200
 /** Name of a key that was given none. */
 const UNNAMED = 'cli'
+const OPEN = { rootKey: 'unused', embedded: true } as const
 const json = { type: 'boolean' } as const
 
 async function create(args: string[], io: CommandIo): Promise<void> {
@@ -50,7 +51,7 @@ async function create(args: string[], io: CommandIo): Promise<void> {
     const [issue] = wanted.error.issues
     throw new UsageError(`--${String(issue?.path[0]).replace('_', '-')}: ${issue?.message}`)
   }
-  await withServices(io.env, { rootKey: 'unused' }, async (ctx) => {
+  await withServices(io.env, OPEN, async (ctx) => {
     const { key, secret } = await createAdminKey(ctx, wanted.data)
     const shown = presentAdminKey(key, ctx.clock.now())
     if (values.json) return io.out(`${JSON.stringify({ ...shown, admin_key: secret })}\n`)
@@ -61,7 +62,7 @@ async function create(args: string[], io: CommandIo): Promise<void> {
 
 async function list(args: string[], io: CommandIo): Promise<void> {
   const { values } = readArguments(args, { json })
-  await withServices(io.env, { rootKey: 'unused' }, async (ctx) => {
+  await withServices(io.env, OPEN, async (ctx) => {
     const keys = await allKeys(ctx)
     if (values.json) return io.out(`${JSON.stringify(keys)}\n`)
     for (const key of keys) {
@@ -84,7 +85,7 @@ async function allKeys(ctx: Ctx): Promise<AdminKeyAnswer[]> {
 
 async function revoke(args: string[], io: CommandIo): Promise<void> {
   const { values, positionals } = readArguments(args, { json }, 1)
-  await withServices(io.env, { rootKey: 'unused' }, async (ctx) => {
+  await withServices(io.env, OPEN, async (ctx) => {
     const row = await revokeAdminKey(ctx, positionals[0] ?? '')
     const key = presentAdminKey(row, ctx.clock.now())
     io.out(values.json ? `${JSON.stringify(key)}\n` : `${key.id} is revoked.\n`)

@@ -17,8 +17,8 @@ Reads what leasehold export wrote into a server that is empty and does not run: 
 is the same file. Refused, with the number of the line: a file that was cut off or changed, or that a newer version wrote.
 
 With secrets in it, the server must have the master key of the one that was exported, and should have its root key. Without,
-every product gets new signing keys and nobody has a credential: make an admin key with leasehold admin-keys create, and
-issue API keys and license keys anew.
+every product gets new signing keys and nobody has a credential: make an admin key with leasehold admin-keys create --role
+owner, and issue API keys and license keys anew.
 
 Works on the database of DATABASE_URL with LEASEHOLD_MASTER_KEY, or on the embedded one of LEASEHOLD_DATA_DIR (.data).
 `
@@ -44,7 +44,8 @@ async function run(args: string[], io: CommandIo): Promise<void> {
 }
 
 const AFTERWARDS =
-  'Every product has new signing keys, and nobody has a credential: products pin the new keys, and customers need new ones.'
+  'Every product has new signing keys, and nobody has a credential: make an admin key with leasehold admin-keys create ' +
+  '--role owner; products pin the new keys, and customers need new ones.'
 
 /** The file as it is read. @throws StartError where it cannot be. */
 async function* contentOf(file: string): AsyncGenerator<Uint8Array> {

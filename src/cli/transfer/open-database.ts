@@ -3,20 +3,20 @@
 import { resolve } from 'node:path'
 import { readDatabaseUrl } from '../../config/addresses.ts'
 import { readMasterKey } from '../../config/master-key.ts'
-import { connectDatabase, type Database } from '../../db/client.ts'
-import { knownHome } from '../../db/embedded/location.ts'
-import { runningCluster } from '../../db/embedded/running.ts'
-import { startEmbeddedPostgres } from '../../db/embedded/start.ts'
+import { connectDatabase, type Database, type Executor } from '../../db/client.ts'
 import { migrate } from '../../db/migrate.ts'
-import { pinoLogger } from '../../platform/logger-pino.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { openOwnKeys, storedMasterKey } from '../../server/own-keys.ts'
 import type { CommandIo } from '../command.ts'
+import { openEmbedded, startEmbedded } from '../embedded-database.ts'
 
 export interface TransferDatabase {
   db: Database
-  /** @throws StartError where there is none; with `existing` also where one would have to be made. */
-  masterKey(existing: boolean): Promise<Uint8Array>
+  /**
+   * Asks the database through `on`: the only connection may be that of an open transaction.
+   * @throws StartError where there is none; with `existing` also where one would have to be made.
+   */
+  masterKey(on: Executor, existing: boolean): Promise<Uint8Array>
 }
 
 interface Place {
@@ -43,7 +43,7 @@ async function within<T>(
     const connection = connectDatabase(place.url, { poolSize: 1 })
     try {
       const { db } = connection
-      return await work({ db, masterKey: (existing) => masterKeyOf(io, db, place.dataDir, existing) })
+      return await work({ db, masterKey: (on, existing) => masterKeyOf(io, on, place.dataDir, existing) })
     } finally {
       await connection.close()
     }
@@ -56,19 +56,12 @@ async function placeToRead(io: CommandIo): Promise<Place> {
   const own = ownPlace(io)
   if (own) return own
   const dataDir = dataFolder(io)
-  const url = await runningCluster(dataDir)
-  if (url !== null) return { url, dataDir, close: async () => {} }
-  if (!(await knownHome(dataDir))) {
-    throw new StartError(
-      `There is no database in ${dataDir}.`,
-      'Set LEASEHOLD_DATA_DIR to the data folder of the server, or DATABASE_URL to your own PostgreSQL.',
-    )
-  }
-  return started(dataDir)
+  return { ...(await openEmbedded(dataDir)), dataDir }
 }
 
 async function placeToFill(io: CommandIo): Promise<Place> {
-  const place = ownPlace(io) ?? (await started(dataFolder(io)))
+  const dataDir = dataFolder(io)
+  const place = ownPlace(io) ?? { ...(await startEmbedded(dataDir)), dataDir }
   try {
     await migrate(place.url)
     return place
@@ -89,17 +82,11 @@ function ownPlace({ env }: CommandIo): Place | null {
   )
 }
 
-async function started(dataDir: string): Promise<Place> {
-  const log = pinoLogger({ level: 'error', stream: process.stderr })
-  const { url, stop } = await startEmbeddedPostgres({ dataDir, log })
-  return { url, dataDir, close: stop }
-}
-
 const dataFolder = ({ env }: CommandIo): string => resolve(env.LEASEHOLD_DATA_DIR?.trim() || '.data')
 
 async function masterKeyOf(
   { env }: CommandIo,
-  db: Database,
+  on: Executor,
   dataDir: string | null,
   existing: boolean,
 ): Promise<Uint8Array> {
@@ -112,7 +99,7 @@ async function masterKeyOf(
   const stored = dataDir === null ? null : await storedMasterKey(dataDir)
   if (stored) return stored
   if (dataDir !== null && !existing) {
-    return (await openOwnKeys(db, dataDir, { masterKey: null, rootKey: null })).masterKey
+    return (await openOwnKeys(on, dataDir, { masterKey: null, rootKey: null })).masterKey
   }
   throw new StartError(
     'There is no master key.',

@@ -1,7 +1,7 @@
 // Writes an export into an empty server: all of it in one transaction, or nothing. Only for whoever runs the server.
 import { sql } from 'drizzle-orm'
 import { KEY_USES } from '../../contract/claims.ts'
-import type { Database, Transaction } from '../../db/client.ts'
+import type { Database, Executor, Transaction } from '../../db/client.ts'
 import { isDatabaseAway } from '../../db/errors.ts'
 import { products } from '../../db/schema/index.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -25,8 +25,8 @@ export interface ImportContext {
   random: RandomBytes
   /** Migrations that this version ships. */
   schema: number
-  /** The key under which this server seals; `existing`: what was sealed under it before is to be opened. */
-  masterKey(existing: boolean): Promise<Uint8Array>
+  /** The key under which this server seals; `existing`: what was sealed under it before is to be opened. Asked through `on`. */
+  masterKey(on: Executor, existing: boolean): Promise<Uint8Array>
   progress(done: number, total: number): void
 }
 
@@ -49,7 +49,7 @@ export function importState(ctx: ImportContext, chunks: AsyncIterable<Uint8Array
     if (first.done || !('header' in first.value)) throw wrongLine(1, 'the file is empty')
     const { header } = first.value
     await demandKnown(tx, ctx, header)
-    const masterKey = await ctx.masterKey(header.secrets)
+    const masterKey = await ctx.masterKey(tx, header.secrets)
     if (header.secrets) await clear(tx)
     const total = header.tables.reduce((sum, { rows }) => sum + rows, 0)
     const writer = rowWriter(tx, header, (done) => ctx.progress(done, total))
