@@ -4,9 +4,11 @@ import { Refusal } from '../domain/context.ts'
 import type { HttpEnv } from '../domain/routing.ts'
 import type { AppDependencies } from './environment.ts'
 import { mountHealth } from './health.ts'
+import { matchedOperation } from './matched-operation.ts'
 import { accessLog } from './middleware/access-log.ts'
 import { type AdminCheck, adminBeforeBody, adminCheck, adminOnly } from './middleware/admin-only.ts'
 import { clientAddress } from './middleware/client-address.ts'
+import { declaredQuery } from './middleware/declared-query.ts'
 import { declaredRole } from './middleware/declared-role.ts'
 import { unboundedBodies } from './middleware/held-bodies.ts'
 import { idempotency } from './middleware/idempotency.ts'
@@ -39,13 +41,15 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, limitRates(rates))
   const gate = deps.gate ?? openGate
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseWhenFull(gate))
-  const admin = adminCheck(declaredRole(() => operations))
+  const operationOf = matchedOperation(() => operations)
+  const admin = adminCheck(declaredRole(operationOf))
   const adminInTurn: AdminCheck = (c) => inTurn(gate, c, () => deps.guard(admin(c), c))
   app.use('/api/v1/admin/*', adminBeforeBody(adminInTurn))
   app.use('/api/*', requestBody(deps.bodies ?? unboundedBodies))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, refuseOverload(gate))
   for (const path of ['/api/*', '/.well-known/*']) app.use(path, (c, next) => deps.guard(next(), c))
   app.use('/api/v1/admin/*', adminOnly(admin))
+  app.use('/api/v1/admin/*', declaredQuery(operationOf))
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
   mountPublicApi(app)

@@ -9,6 +9,8 @@ export interface Operation {
   path: string
   /** The least role that may call it; null outside of the admin API. */
   role: Role | null
+  /** Names of the query members that it knows. */
+  query: ReadonlySet<string>
 }
 
 const ADMIN = '/api/v1/admin/'
@@ -22,8 +24,23 @@ export function operationsOf(app: Router): Operation[] {
     if (path.startsWith(ADMIN) && role === null) {
       throw new Error(`${method} ${path} declares no role: give its contract an x-role`)
     }
-    return [{ method: method.toUpperCase(), path, role }]
+    return [
+      {
+        method: method.toUpperCase(),
+        path,
+        role,
+        query: new Set(membersOf(definition.route.request?.query)),
+      },
+    ]
   })
+}
+
+/** @throws Error for a schema whose members cannot be told. */
+function membersOf(schema: unknown): string[] {
+  if (schema === undefined) return []
+  const shape = (schema as { shape?: unknown }).shape
+  if (typeof shape === 'object' && shape !== null) return Object.keys(shape)
+  throw new Error('a query is declared by a schema that is no object')
 }
 
 /** The pattern under which Hono serves the path. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { query } from '../support/query.ts'
 
 let app: TestApp
 let isReady = true
@@ -52,4 +53,46 @@ test('a request without a body, JSON, or a known path is told so', async () => {
   expect((await app.call('POST', '/api/v1/instances/register')).status).toBe(422)
   const empty = await call({ 'Content-Type': 'application/x-www-form-urlencoded' }, '')
   expect([empty.status, empty.body.error]).toEqual([415, 'unsupported_media_type'])
+})
+
+test('no admin operation takes a query member that it does not declare, dry_run least of all', async () => {
+  const { body: document } = await app.call('GET', '/openapi.json')
+  type Described = { parameters?: { in?: string; name?: string }[] }
+  const operations = Object.entries(document.paths as Record<string, Record<string, Described>>)
+    .filter(([path]) => path.startsWith('/api/v1/admin/'))
+    .flatMap(([path, item]) =>
+      Object.entries(item).map(([method, described]) => ({ path, method, described })),
+    )
+  expect(operations.length).toBeGreaterThan(60)
+  const refused: string[] = []
+  for (const { path, method, described } of operations) {
+    const declared = (described.parameters ?? []).filter((one) => one.in === 'query').map(({ name }) => name)
+    for (const member of declared.includes('dry_run') ? ['nonsense'] : ['nonsense', 'dry_run']) {
+      const verb = method.toUpperCase()
+      const made = verb === 'GET' || verb === 'DELETE' ? {} : { body: {} }
+      const url = `${path.replaceAll(/\{[^}]+\}/g, 'x')}?${member}=true`
+      const { status, body } = await app.call(verb, url, { bearer: app.adminKey, ...made })
+      if (status === 422 && body.error === 'invalid_request' && body.errors?.[0]?.pointer === `/${member}`)
+        continue
+      refused.push(`${verb} ${url} is answered ${status} ${body?.error}`)
+    }
+  }
+  expect(refused).toEqual([])
+})
+
+test('a write with an undeclared dry_run is refused whole, whether its member stands alone or twice', async () => {
+  const { body: made } = await app.admin('POST', '/admin-keys', { name: 'k', role: 'auditor' })
+  const { body: product } = await app.admin('POST', '/products', { code: 'p', name: 'Before' })
+  const rows = () => query(app.databaseUrl, 'select count(*)::int as n from audit_log')
+  const before = await rows()
+  for (const [method, path, body] of [
+    ['POST', `/admin-keys/${made.id}/revoke?dry_run=true`, {}],
+    ['POST', `/admin-keys/${made.id}/revoke?dry_run`, {}],
+    ['PATCH', `/products/${product.code}?dry_run=true&dry_run=false`, { name: 'After' }],
+    ['POST', '/signing-keys/rotate?%64ry_run=1', { product: 'p', use: 'jws' }],
+  ] as const) {
+    const { status, body: said } = await app.admin(method, path, body)
+    expect([path, status, said.errors?.[0]?.pointer]).toEqual([path, 422, '/dry_run'])
+  }
+  expect(await rows()).toEqual(before)
 })
