@@ -65,7 +65,10 @@ export interface Ctx extends Services {
   requestId: string
   /** Where the request comes from: an address, or the network that one host has to itself. */
   network?: string
-  /** Called by what has verified the credential that the request came with, and by nothing else; absent without one. */
+  /**
+   * Called by what has verified the credential that the request came with and knows that only a license, or an admin,
+   * gives such a one; not for the token of an instance that nobody has licensed, which anybody may have.
+   */
   credentialAccepted?: () => void
 }
 

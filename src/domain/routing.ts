@@ -10,9 +10,9 @@ export interface HttpEnv {
     requestId: string
     ctx: Ctx
     address: string
-    /** Whether this process has accepted the request's credential before. Says nothing of what it may. */
+    /** Whether this process has accepted the request's credential before, as `isAccepted` says. Says nothing of what it may. */
     isKnown?: boolean
-    /** Whether the request's credential was verified. Set through `ctx.credentialAccepted` alone. */
+    /** Whether the request's credential was verified and proves a license. Set through `ctx.credentialAccepted` alone. */
     isAccepted?: boolean
   }
 }

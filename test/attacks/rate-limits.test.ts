@@ -1,4 +1,5 @@
 // Floods from one address and with one credential: who is told to come back, what they are told, and who is not.
+import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { heldBodies } from '../../src/http/middleware/held-bodies.ts'
 import { overloadGate } from '../../src/http/middleware/overload.ts'
@@ -13,8 +14,10 @@ const PER_CREDENTIAL = 100
 const clock = virtualClock('2026-03-01T12:00:00Z')
 /** So few places that a handful of slow senders could hold them all. */
 const gate = overloadGate(8)
-const BODIES = { places: 32, ofTheKnown: 4, perSender: 12, longestMs: 1_500 }
-const bodies = heldBodies(BODIES)
+const BODIES = { places: 32, ofTheKnown: 4, perSender: 12 }
+/** Two whole batches of strangers, and one of somebody known. */
+const BATCHES = { places: 32, ofTheKnown: 16, perSender: 16 }
+const bodies = heldBodies({ ordinary: BODIES, batch: BATCHES, longestMs: 3_000 })
 let app: TestApp
 let world: World
 let peer = 0
@@ -127,6 +130,17 @@ describe('a credential', () => {
     expect((await exchange('alive')).status).toBe(429)
   })
 
+  test('that anybody gets by registering is heard no further than its address', async () => {
+    afresh()
+    const body = { instance_id: 'self', product: 'keldris' }
+    const token = (await app.call('POST', '/api/v1/instances/register', { body })).body.instance_token
+    const heard = await beat('self', token)
+    expect(heard.status).toBe(200)
+    expect(heard.headers.get('RateLimit')).toContain(`"address";r=${PER_ADDRESS - 2};`)
+    await times(PER_ADDRESS, keys)
+    expect((await beat('self', token)).status).toBe(429)
+  })
+
   test('that was revoked since is let through once to hear so, and then waits like any other', async () => {
     afresh()
     const own = await world.another({ seat_limit: null })
@@ -164,14 +178,20 @@ describe('a credential that nobody looked at', () => {
 
 describe('senders whose bodies do not come', () => {
   const slow: SlowSender[] = []
-  const open = async (count: number, from: (i: number) => string, bearer?: string) => {
+  const open = async (
+    count: number,
+    from: (i: number) => string,
+    bearer?: string,
+    { path = '/api/v1/instances/heartbeat', ...headers }: Record<string, string> = {},
+  ) => {
     for (let i = 0; i < count; i += 1) {
       const Authorization = bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }
-      slow.push(
-        await slowSender(app.url, '/api/v1/instances/heartbeat', { 'X-Peer': from(i), ...Authorization }),
-      )
+      slow.push(await slowSender(app.url, path, { 'X-Peer': from(i), ...Authorization, ...headers }))
     }
   }
+  const TELEMETRY = '/api/v1/telemetry'
+  const report = (bearer: string) =>
+    app.call('POST', TELEMETRY, { bearer, body: { reports: [{ kind: 'heartbeat', seq: 1 }] } })
   const held = (count: number) => vi.waitFor(() => expect(bodies.underWay).toBe(count))
   afterEach(() => {
     for (const sender of slow.splice(0)) sender.close()
@@ -206,6 +226,66 @@ describe('senders whose bodies do not come', () => {
     expect(last?.head).toMatch(/retry-after: 5\r\n/i)
     expect((await beat('known', instance_token)).status).toBe(200)
     expect(bodies.underWay).toBe(BODIES.places)
+  })
+
+  test('with tokens that anybody gets by registering are strangers, each at its address', async () => {
+    afresh()
+    const { instance_token } = (await exchange('licensed')).body
+    expect((await beat('licensed', instance_token)).status).toBe(200)
+    const tokens: string[] = []
+    for (const name of ['self-1', 'self-2', 'self-3']) {
+      const body = { instance_id: name, product: 'keldris' }
+      const token = (await app.call('POST', '/api/v1/instances/register', { body })).body.instance_token
+      expect((await beat(name, token)).status).toBe(200)
+      tokens.push(token)
+    }
+    for (const token of tokens) await open(BODIES.perSender / 3, () => '203.0.113.210', token)
+    await held(BODIES.perSender)
+    await open(1, () => '203.0.113.210', tokens[0])
+    expect((await slow.at(-1)?.answer)?.status).toBe(429)
+    await open(BODIES.places - BODIES.perSender, (i) => `203.0.113.${i + 211}`, tokens[1])
+    await held(BODIES.places)
+    await open(1, () => '203.0.113.209', tokens[2])
+    expect((await slow.at(-1)?.answer)?.status).toBe(503)
+    expect((await beat('licensed', instance_token)).status).toBe(200)
+  })
+
+  test('of batches hold nothing that anybody else needs, of nobody known nor of a license', async () => {
+    afresh()
+    const { jwt } = (await exchange('batching')).body
+    expect((await beat('batching', jwt)).status).toBe(200)
+    const newcomer = await world.another({ seat_limit: null })
+    const stranger = `lit_${'x'.repeat(49)}`
+    await open(BATCHES.places / 2, (i) => `203.0.113.${i}`, stranger, { path: TELEMETRY })
+    await open(1, () => '203.0.113.100', stranger, { path: TELEMETRY, 'Content-Length': '1048576' })
+    await held(BATCHES.places)
+    await open(1, () => '203.0.113.101', stranger, { path: TELEMETRY })
+    expect((await slow.at(-1)?.answer)?.status).toBe(503)
+    // One that this process has not met, one that it has, and an admin.
+    expect((await exchange('first', newcomer.apiKey)).status).toBe(200)
+    expect((await report(jwt)).status).toBe(200)
+    await open(BATCHES.ofTheKnown, () => '203.0.113.102', jwt, { path: TELEMETRY })
+    await held(BATCHES.places + BATCHES.ofTheKnown)
+    expect((await report(jwt)).status).toBe(429)
+    expect((await beat('batching', jwt)).status).toBe(200)
+    const refresh = { bearer: jwt, body: { instance_id: 'batching', version: '1', telemetry: {} } }
+    expect((await app.call('POST', '/api/v1/licenses/refresh', refresh)).status).toBe(200)
+    expect((await app.admin('POST', '/customers', { name: 'Grace' })).status).toBe(201)
+  })
+
+  test('of batches count by the length that they announce, and fully without one', async () => {
+    afresh()
+    const stranger = `lit_${'x'.repeat(49)}`
+    await open(1, () => '203.0.113.103', stranger, { path: TELEMETRY, 'Content-Length': '65537' })
+    await held(2)
+    const chunked = connect(Number(new URL(app.url).port), new URL(app.url).hostname)
+    chunked.write(
+      `POST ${TELEMETRY} HTTP/1.1\r\nHost: x\r\nX-Peer: 203.0.113.104\r\nAuthorization: Bearer ${stranger}\r\n` +
+        'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
+    )
+    await held(2 + 16)
+    chunked.destroy()
+    await held(2)
   })
 
   test('are told so when their time is over, and their connection is closed', async () => {

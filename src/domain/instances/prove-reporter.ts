@@ -34,7 +34,7 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
       if (!wellFormed('instance_token', bearer.text)) throw unknownToken()
       // Both in one condition: a known instance and an unknown one take the same time.
       const [row] = await ctx.db
-        .select({ instanceKey: instances.instanceKey })
+        .select({ provenLicenseId: instances.provenLicenseId })
         .from(instances)
         .where(
           and(
@@ -43,7 +43,7 @@ export async function proveReporter(ctx: Ctx, bearer: Bearer | null, reporter: R
           ),
         )
       if (!row) throw unknownToken()
-      ctx.credentialAccepted?.()
+      if (row.provenLicenseId !== null) ctx.credentialAccepted?.()
       return 'instance'
     }
     case 'jwt':

@@ -25,13 +25,18 @@ export async function reporterOf(ctx: Ctx, bearer: Bearer): Promise<{ reporter: 
   }
   if (!wellFormed('instance_token', bearer.text)) throw unknownToken()
   const [found] = await ctx.db
-    .select({ productCode: products.code, instanceId: instances.instanceId })
+    .select({
+      productCode: products.code,
+      instanceId: instances.instanceId,
+      provenLicenseId: instances.provenLicenseId,
+    })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
     .where(eq(instances.tokenHash, hashCredential(ctx, 'instance_token', bearer.text)))
   if (!found) throw unknownToken()
-  ctx.credentialAccepted?.()
-  return { reporter: found, proof: 'instance' }
+  const { provenLicenseId, ...reporter } = found
+  if (provenLicenseId !== null) ctx.credentialAccepted?.()
+  return { reporter, proof: 'instance' }
 }
 
 const unbound = () =>

@@ -5,37 +5,58 @@ export interface HeldBodies {
   /** Milliseconds from the headers to the end of the body. */
   readonly longestMs: number
   /**
-   * Takes a place for `sender`, or says who has none left. `isKnown` is for senders whose credential was accepted
-   * before: some places are theirs alone.
+   * Takes `weight` places of a pool for `sender`, or says who has none left. `isKnown` is for senders whose credential
+   * proved a license: some places are theirs alone.
    */
-  hold(sender: string, isKnown: boolean, weight: number): Release | 'sender' | 'all'
+  hold(pool: BodyPool, sender: string, isKnown: boolean, weight: number): Release | 'sender' | 'all'
   readonly underWay: number
 }
+
+/** Batches have places of their own, so that they never take one from a heartbeat, a refresh or an admin's request. */
+export type BodyPool = 'ordinary' | 'batch'
 
 /** Gives the place back. Call it once. */
 export type Release = () => void
 
-/** Of 64 KiB each; a batch takes sixteen. Together with those of the known, 80 MiB at most. */
-const PLACES = 1_024
-const PLACES_OF_THE_KNOWN = 256
-/** A sender is a credential that was accepted before, or an address. */
-const PLACES_PER_SENDER = 256
+export interface PoolBounds {
+  /** Places of 64 KiB that anybody may take. */
+  places: number
+  /** Further ones, for the known alone. */
+  ofTheKnown: number
+  /** A sender is a credential that proved a license, or an address. */
+  perSender: number
+}
+
+/** 96 MiB at most. Strangers' batches come last: whoever was met once, with a heartbeat say, is none. */
+const POOLS: Readonly<Record<BodyPool, PoolBounds>> = {
+  ordinary: { places: 1_024, ofTheKnown: 256, perSender: 256 },
+  batch: { places: 128, ofTheKnown: 128, perSender: 32 },
+}
 const LONGEST_MS = 10_000
 
-export interface BodyBounds {
-  places?: number
-  ofTheKnown?: number
-  perSender?: number
+export interface BodyBounds extends Partial<Record<BodyPool, PoolBounds>> {
   longestMs?: number
 }
 
 export function heldBodies(bounds: BodyBounds = {}): HeldBodies {
-  const { places = PLACES, ofTheKnown = PLACES_OF_THE_KNOWN, perSender = PLACES_PER_SENDER } = bounds
+  const pools = {
+    ordinary: pool(bounds.ordinary ?? POOLS.ordinary),
+    batch: pool(bounds.batch ?? POOLS.batch),
+  }
+  return {
+    longestMs: bounds.longestMs ?? LONGEST_MS,
+    hold: (name, sender, isKnown, weight) => pools[name].hold(sender, isKnown, weight),
+    get underWay() {
+      return pools.ordinary.underWay() + pools.batch.underWay()
+    },
+  }
+}
+
+function pool({ places, ofTheKnown, perSender }: PoolBounds) {
   const senders = new Map<string, number>()
   let underWay = 0
   return {
-    longestMs: bounds.longestMs ?? LONGEST_MS,
-    hold(sender, isKnown, weight) {
+    hold(sender: string, isKnown: boolean, weight: number): Release | 'sender' | 'all' {
       const own = senders.get(sender) ?? 0
       if (own + weight > perSender) return 'sender'
       if (underWay + weight > places + (isKnown ? ofTheKnown : 0)) return 'all'
@@ -48,9 +69,7 @@ export function heldBodies(bounds: BodyBounds = {}): HeldBodies {
         underWay -= weight
       }
     },
-    get underWay() {
-      return underWay
-    },
+    underWay: () => underWay,
   }
 }
 

@@ -1,4 +1,5 @@
-// Fingerprints of the credentials that this process has accepted lately. Decides who waits under load, never who may.
+// Fingerprints of the credentials that this process has lately accepted as those of a license or an admin. Decides who
+// waits under load, never who may.
 import { createHash } from 'node:crypto'
 
 export interface KnownCredentials {

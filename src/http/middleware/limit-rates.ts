@@ -13,9 +13,6 @@ export interface RateLimits {
   known: KnownCredentials
 }
 
-/** The kinds that only a license gets. Anybody may register and be given an instance token. */
-const PROVING = new Set(['api_key', 'jwt', 'relay_key', 'admin_key'])
-
 /**
  * Every request pays its address when it comes; a credential that proves a license and was accepted gets it back and
  * pays for itself. A sign of life with a credential that was accepted before passes an exhausted address.
@@ -44,7 +41,7 @@ export const limitRates = ({ address, credential, known }: RateLimits) =>
     if (c.res.status === 401) known.forget(key)
     else if (c.get('isAccepted') === true) {
       known.add(key)
-      if (PROVING.has(bearer.kind) && retryAfter === 0) address.refund(own.key)
+      if (retryAfter === 0) address.refund(own.key)
     }
     tell(c, limits)
   })

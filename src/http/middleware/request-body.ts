@@ -29,8 +29,8 @@ export const requestBody = (bodies: HeldBodies) =>
   createMiddleware<HttpEnv>(async (c, next) => {
     if (c.req.raw.body === null) return next()
     const isBatch = BATCH_PATHS.has(c.req.path)
-    const weight = isBatch ? BATCH_BYTES / ORDINARY_BYTES : 1
-    const release = bodies.hold(senderOf(c), c.get('isKnown') === true, weight)
+    const weight = isBatch ? weightOf(c) : 1
+    const release = bodies.hold(isBatch ? 'batch' : 'ordinary', senderOf(c), isKnown(c), weight)
     if (typeof release === 'string') throw tooManyBodies(release)
     try {
       const text = decodeUtf8(await readBody(c, isBatch ? limits.batch : limits.ordinary, bodies.longestMs))
@@ -59,9 +59,19 @@ async function readBody(c: Context, limit: MiddlewareHandler, longestMs: number)
   return body
 }
 
+/** In places of 64 KiB: of the length that is announced, which no body exceeds, or else of the longest that is read. */
+function weightOf(c: Context): number {
+  const length = c.req.header('Transfer-Encoding') === undefined ? c.req.header('Content-Length') : undefined
+  const bytes = length !== undefined && /^\d+$/.test(length) ? Number(length) : BATCH_BYTES
+  return Math.ceil(Math.min(Math.max(bytes, 1), BATCH_BYTES) / ORDINARY_BYTES)
+}
+
+/** Whether the credential proved a license before, or the admin has just been looked at. */
+const isKnown = (c: Context): boolean => c.get('isKnown') === true || c.get('isAccepted') === true
+
 /** Many machines may share an address, and each has a credential of its own. */
 function senderOf(c: Context): string {
-  const bearer = c.get('isKnown') === true ? bearerOf(c) : null
+  const bearer = isKnown(c) ? bearerOf(c) : null
   return bearer ? fingerprintOf(bearer.text) : networkOf(c.get('address'))
 }
 
