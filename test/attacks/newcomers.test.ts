@@ -114,6 +114,50 @@ describe('one address', () => {
   })
 })
 
+describe('a license key that grants nothing', () => {
+  const activate = (instance_id: string, license_key: string) =>
+    app.call('POST', '/api/v1/licenses/activate', {
+      body: { instance_id, product: 'keldris', license_key, nonce: 'n0nce_n0nce_n0nce-1' },
+    })
+  const seen = async (text: string) => (await app.admin('GET', `/instances?text=${text}`)).body
+
+  test('brings as many new instances as a stranger, none verified, and each hears its signed refusal', async () => {
+    peer = '192.0.2.77'
+    const dead = await world.another({ seat_limit: null })
+    await app.admin('POST', `/license-keys/${dead.licenseKeyId}/revoke`)
+    const answers = await many(PER_ADDRESS + 20, (i) => activate(`dead-${i}`, dead.licenseKey))
+    for (const { status, body } of answers) {
+      expect([status, body.reason, typeof body.directive]).toEqual([200, 'license_key_revoked', 'string'])
+    }
+    const known = await query(
+      app.databaseUrl,
+      `select instance_id, proof from instances where instance_id like 'dead-%'`,
+    )
+    expect(known).toHaveLength(PER_ADDRESS)
+    expect(new Set(known.map(({ proof }) => proof))).toEqual(new Set(['none']))
+    expect((await beat(String(known[0]?.instance_id))).status).toBe(200)
+    expect((await activate(String(known[0]?.instance_id), dead.licenseKey)).body.reason).toBe(
+      'license_key_revoked',
+    )
+    // Whoever has a license is not kept out by it.
+    expect((await activate('proven-3', world.licenseKey)).body.status).toBe('active')
+  })
+
+  test('shows an instance without a seat to the admin as one that has proven nothing', async () => {
+    peer = '192.0.2.78'
+    const full = await world.another({ seat_limit: 1 })
+    expect((await activate('seated', full.licenseKey)).body.status).toBe('active')
+    const denied = (await activate('standing', full.licenseKey)).body
+    expect(denied).toMatchObject({ reason: 'instance_limit_reached', directive: expect.any(String) })
+    expect(await seen('standing')).toMatchObject([{ proof: 'none', verified: false }])
+    expect((await beat('standing', denied.instance_token)).status).toBe(200)
+    // One that the license has proven before is no stranger to it.
+    await app.admin('POST', `/licenses/${full.licenseId}/suspend`)
+    expect((await activate('seated', full.licenseKey)).body.status).toBe('revoked')
+    expect(await seen('seated')).toMatchObject([{ proof: 'license', verified: true }])
+  })
+})
+
 describe('a product', () => {
   test('holds no more unproven instances than its bound, and counts them without counting each time', async () => {
     const room = MOST_UNPROVEN - (await unproven())
@@ -174,7 +218,7 @@ describe('the job', () => {
     const left = await known()
     expect(gone).toEqual({ removed: before - left.length })
     expect(gone?.removed).toBeGreaterThan(2500)
-    expect(left).toEqual(['crowd-0', 'flood-0', 'proven-1', 'proven-2', 'proven-3', 'proven-4'])
+    expect(left).toEqual(['crowd-0', 'flood-0', 'proven-1', 'proven-2', 'proven-3', 'proven-4', 'seated'])
     const orphans = await query(
       app.databaseUrl,
       `select 1 from report_streams s where not exists (select from instances i where i.instance_key = s.instance_key)

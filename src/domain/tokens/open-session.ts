@@ -32,7 +32,7 @@ type InstanceChanges = Partial<
 /**
  * Runs inside the caller's transaction. Takes the instance's row, then the license's, and reads license and credential
  * again under them: what an admin changed meanwhile counts. A denial is a result, and what was learned of the instance
- * is kept. @throws Refusal 401 and 409 of T8 and T9, which roll everything back.
+ * is kept, within the bound on strangers where the instance is new. @throws Refusal 401 and 409 of T8 and T9, which roll everything back.
  */
 export async function openSession(
   tx: Transaction,
@@ -52,19 +52,26 @@ export async function openSession(
   const { revoked, retired } = await refuseEnded(tx, request)
 
   const deny = async (denial: Denial): Promise<SessionDenial> => {
+    const denied = { granted: false, license, standing, at: now, ...denial } as const
+    const left = deniedProof(row, proof, { licenseId: license.id, revoked })
+    if (created && left === 'none' && !(await admitted(tx, ctx, row))) {
+      return {
+        ...denied,
+        instance: { ...row, proof: left },
+        instanceToken: undefined,
+        proof: left,
+        forgotten: true,
+      }
+    }
     // Whoever is denied takes no proven instance's token away, and a revoked key proves nothing.
     const known = knownOf(ctx, row, request, identity.issueToken && row.provenLicenseId === null && !revoked)
-    await remember(tx, row.instanceKey, known.changes)
-    const instance = { ...row, ...known.changes }
+    const changes = { ...known.changes, ...(left === row.proof ? {} : { proof: left }) }
+    await remember(tx, row.instanceKey, changes)
     return {
-      granted: false,
-      license,
-      standing,
-      instance,
+      ...denied,
+      instance: { ...row, ...changes },
       instanceToken: known.token,
-      proof,
-      at: now,
-      ...denial,
+      proof: left,
     }
   }
   if (row.action === 'kill') return deny({ reason: 'instance_killed' })
@@ -102,6 +109,31 @@ export async function openSession(
     instanceToken: known.token,
     proof,
     at: now,
+  }
+}
+
+/**
+ * What a denied request proves of its instance (T11): what its instance token says, or the license that has proven it
+ * before. A license that grants nothing proves no further instance.
+ */
+function deniedProof(
+  row: InstanceRow,
+  claimed: Proof,
+  { licenseId, revoked }: { licenseId: string; revoked: boolean },
+): Proof {
+  if (claimed !== 'license') return claimed
+  return row.provenLicenseId === licenseId && !revoked ? 'license' : 'none'
+}
+
+/** Counts an instance that a denied request made known as a stranger's; one too many is unknown again. */
+async function admitted(tx: Transaction, ctx: Ctx, row: InstanceRow): Promise<boolean> {
+  try {
+    await ctx.newcomers?.admit(tx, ctx, [row.productId])
+    return true
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    await tx.delete(instances).where(eq(instances.instanceKey, row.instanceKey))
+    return false
   }
 }
 

@@ -58,6 +58,7 @@ export async function refreshLicenseJwt(
     return opened
   })
   ctx.credentialAccepted?.()
+  if (!session.granted && session.forgotten) return answerSession(ctx, session, body.nonce)
   await recordReports(ctx, [
     {
       kind: 'refresh',

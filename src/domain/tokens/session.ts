@@ -54,4 +54,5 @@ export type Denial =
   | { reason: DenialReason | 'instance_killed' | 'key_revoked' | 'key_retired' | 'seat_ended' }
   | { reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
 
-export type SessionDenial = SessionFacts & { granted: false } & Denial
+/** `forgotten`: the instance was new and one too many of its address or product. It is told the same, and not known. */
+export type SessionDenial = SessionFacts & { granted: false; forgotten?: true } & Denial
