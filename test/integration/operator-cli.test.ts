@@ -249,7 +249,8 @@ describe('a change', () => {
     expect(activated.body).toMatchObject({ status: 'active', tier: 'pro' })
     const renewed = await made(['licenses', 'renew', license.id, '--extend-days', '31'])
     expect(renewed.expires_at).toBe('2027-02-01T00:00:00Z')
-    await made(['licenses', 'change', license.id, '--expires-at', 'none', '--features-added', 'none'])
+    const lists = ['--expires-at', 'none', '--features-added', 'none']
+    await made(['licenses', 'change', license.id, ...lists, '--yes'])
     expect((await here(['licenses', 'get', license.id])).out).toMatch(/effective\.limits\.max_users[^\n]*-1/)
   })
 
@@ -366,6 +367,57 @@ describe('what takes', () => {
     expect([right.code, right.err]).toEqual([0, expect.stringContaining('loses tier pro for free')])
     expect(await actionOf(instance.id)).toBe('downgrade')
     await here(['instances', 'clear', instance.id])
+  })
+
+  test('is asked for in changes too, where they may lower something', async () => {
+    const { licenseId, licenseKeyId, apiKeyId } = await world.another()
+    const license = () => app.admin('GET', `/licenses/${licenseId}`)
+    const tier = (await app.admin('GET', '/tiers?product=keldris')).body.find(
+      ({ code }: { code: string }) => code === 'enterprise',
+    )
+    const { body: relay } = await app.admin('POST', '/relays', {
+      customer_id: (await license()).body.customer_id,
+      name: 'plant',
+    })
+    const [product] = (await app.admin('GET', '/products')).body.filter(
+      ({ code }: { code: string }) => code === 'keldris',
+    )
+    const change = ['licenses', 'change', licenseId]
+    const share = ['relays', 'share', relay.id, licenseId, '--seats']
+    const before = (await license()).text
+    for (const args of [
+      [...change, '--seat-limit', '0', '--grace-days', '0', '--expires-at', '2026-03-02T12:00:00Z'],
+      [...change, '--seat-limit', 'none'],
+      [...change, '--features-removed', 'oidc'],
+      [...change, '--fingerprint', 'x'],
+      ['license-keys', 'rotate', licenseKeyId],
+      ['api-keys', 'rotate', apiKeyId, '--overlap-hours', '0'],
+      ['tiers', 'change', tier.id, '--limits', 'max_agents=1'],
+      ['products', 'change', product.id, '--instance-auth', 'token'],
+    ]) {
+      const { code, questions, err } = await here(args, ['no'])
+      expect([args, code, questions.length, err]).toEqual([args, 1, 1, expect.stringContaining('Nothing')])
+    }
+    const refused = await leasehold([...change, '--seat-limit', '0'])
+    expect([refused.code, refused.err]).toEqual([1, expect.stringMatching(/may lower[\s\S]*Add --yes/)])
+    expect(refused.err).not.toContain('--dry-run')
+    expect((await license()).text).toBe(before)
+    // What gives, or only names, is done at once.
+    for (const args of [
+      [...change, '--label', 'Plant', '--expires-at', 'none', '--fingerprint', 'none'],
+      ['tiers', 'change', tier.id, '--name', 'Enterprise'],
+      [...share, '2'],
+      [...share, '3'],
+    ]) {
+      const { code, questions } = await here(args)
+      expect([args, code, questions]).toEqual([args, 0, []])
+    }
+    const fewer = await here([...share, '1'], ['plant'])
+    expect([fewer.code, fewer.questions[0]?.question]).toEqual([0, expect.stringContaining('fewer seats')])
+    const rotated = await leasehold(['license-keys', 'rotate', licenseKeyId, '--yes'])
+    expect([rotated.code, rotated.out.trim().split('\n').length]).toEqual([0, 1])
+    expect((await here([...change, '--seat-limit', '1'], ['Plant'])).code).toBe(0)
+    expect((await license()).body.effective.seat_limit).toBe(1)
   })
 
   test('can be tried first, as text and as the server’s JSON', async () => {

@@ -53,7 +53,7 @@ async function run(resource: Resource, args: string[], io: CommandIo): Promise<v
     return printList(client, { verb, columns, path, query }, listing, io)
   }
   if (verb.paged) return printPages(client, { verb, columns, path, query }, flags, io)
-  await send(client, { verb, columns, path, query, body, fill, id: positionals[0] ?? '' }, flags, io)
+  await send(client, { verb, columns, path, query, body, fill, args: positionals }, flags, io)
 }
 
 function verbOf({ verbs, otherwise }: Resource, [name = '', ...rest]: string[]): [Verb, string[]] {
@@ -100,7 +100,7 @@ function usageOf({ name, verbs, otherwise }: Resource): string {
 ${sections.join('\n')}
 
   --json             the server's own JSON, untouched
-${every.some(({ list }) => list) ? '  --limit <number>   entries of a list; without it 50\n  --all              every entry, page after page\n' : ''}${every.some(({ csv }) => csv) ? '  --csv              a table as CSV\n' : ''}${every.some(({ taking }) => taking) ? '  --dry-run          what would be lost, and nothing else\n  --yes              do not ask before something is taken\n' : ''}  --profile <name>   where you are logged in; without it the one that login named last
+${every.some(({ list }) => list) ? '  --limit <number>   entries of a list; without it 50\n  --all              every entry, page after page\n' : ''}${every.some(({ csv }) => csv) ? '  --csv              a table as CSV\n' : ''}${every.some(({ taking }) => taking?.preview === 'dry_run') ? '  --dry-run          what would be lost, and nothing else\n' : ''}${every.some(({ taking }) => taking) ? '  --yes              do not ask before something is taken\n' : ''}  --profile <name>   where you are logged in; without it the one that login named last
   --allow-insecure   plain HTTP to another machine
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage.

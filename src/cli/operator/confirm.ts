@@ -9,7 +9,7 @@ const SHOWN = 10
 
 /** Resolves where it may go on. @throws RefusedError where it may not: nothing was changed. */
 export async function confirm(
-  { takes }: Taking,
+  { takes, preview }: Taking,
   name: string,
   { yes }: { yes: boolean },
   io: CommandIo,
@@ -18,7 +18,9 @@ export async function confirm(
   if (!io.prompt) {
     throw new RefusedError([
       `This ${takes}, and there is no terminal to ask at. Nothing was changed.`,
-      'Add --yes where it is meant, or --dry-run to see what it would do.',
+      preview === 'dry_run'
+        ? 'Add --yes where it is meant, or --dry-run to see what it would do.'
+        : 'Add --yes where it is meant.',
     ])
   }
   const typed = await io.prompt(`This ${takes}. Type ${printable(name)} to confirm: `)

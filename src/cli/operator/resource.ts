@@ -29,6 +29,15 @@ export interface Taking {
   name?: { path: string; member: string }
   /** The number that the preview showed must be sent, and typed. */
   counted?: { previewed: string; member: string }
+  /** Where only some of it takes; without it, all of it does. */
+  when?: TakingWhen
+}
+
+export interface TakingWhen {
+  /** Whether what is sent may take something. */
+  mayTake: (body: Row, before: Row, args: readonly string[]) => boolean
+  /** The path of what `before` is: the thing as it is now; without it, empty. */
+  before?: string
 }
 
 export interface Verb {

@@ -15,8 +15,8 @@ export interface Sending {
   body: Record<string, unknown> | null
   /** Puts the arguments into another path of the same thing. */
   fill: (template: string) => string
-  /** The first argument: what it is called where it has no better name. */
-  id: string
+  /** The first is what it is called where it has no better name. */
+  args: readonly string[]
 }
 
 export interface SendFlags {
@@ -34,7 +34,7 @@ export async function send(
 ): Promise<void> {
   const { verb } = given
   let { body } = given
-  if (verb.taking) {
+  if (verb.taking && (flags.yes || (await mayTake(client, given, verb.taking)))) {
     const confirmed = await takingBody(client, given, verb.taking, flags, io)
     if (confirmed === 'tried') return
     body = confirmed
@@ -42,7 +42,7 @@ export async function send(
   const answer = await request(client, given, given.query, body, flags.csv ? 'text/csv' : undefined)
   if (flags.csv) return io.out(answer)
   if (answer.trim() === '') {
-    if (!flags.json) io.out(`${printable(given.id)} is gone.\n`)
+    if (!flags.json) io.out(`${printable(given.args[0] ?? '')} is gone.\n`)
     return
   }
   if (flags.json || verb.file) return io.out(`${answer.trimEnd()}\n`)
@@ -65,6 +65,16 @@ async function request(
     ...(verb.anonymous ? { anonymous: true } : {}),
   })
   return text
+}
+
+async function mayTake(
+  client: AdminClient,
+  { body, fill, args }: Sending,
+  { when }: Taking,
+): Promise<boolean> {
+  if (!when) return true
+  const text = when.before && (await client.call({ method: 'GET', path: fill(when.before) })).text
+  return when.mayTake(body ?? {}, text ? (JSON.parse(text) as Row) : {}, args)
 }
 
 /** The body to send once it is confirmed, or `tried` where it was only to be tried. */
@@ -105,7 +115,7 @@ async function tried(client: AdminClient, given: Sending): Promise<{ text: strin
 
 async function nameOf(
   client: AdminClient,
-  { fill, id }: Sending,
+  { fill, args: [id = ''] }: Sending,
   { name }: Taking,
   { yes }: SendFlags,
 ): Promise<string> {

@@ -37,6 +37,7 @@ export const resource: Resource = {
         'expires-at': text("RFC 3339; without it the old key's", { nullable: true }),
         reason,
       },
+      taking: { preview: 'none', takes: 'ends the API key when the overlap is over' },
       secret: 'api_key',
     },
     revoke: {

@@ -36,6 +36,7 @@ export const resource: Resource = {
       method: 'POST',
       path: '/license-keys/{id}/rotate',
       body: { name: text("without it the old key's"), reason },
+      taking: { preview: 'none', takes: 'retires the license key: it takes no new seat' },
       secret: 'license_key',
     },
     revoke: {

@@ -7,6 +7,7 @@ import {
   numbers,
   optional,
   type Resource,
+  type Row,
   text,
   yesNo,
 } from '../operator/resource.ts'
@@ -28,6 +29,13 @@ const terms = {
   metadata: json('yours to use'),
 } as const
 const name = { path: '/licenses/{id}', member: 'label' }
+
+/** What a list or a number replaces is not known here: it may have been more. */
+const mayLower = (body: Row): boolean =>
+  ['tier', 'grace_days', 'features_added', 'limits', 'seat_limit'].some((member) => member in body) ||
+  typeof body.expires_at === 'string' ||
+  typeof body.fingerprint === 'string' ||
+  (Array.isArray(body.features_removed) && body.features_removed.length > 0)
 
 export const resource: Resource = {
   name: 'licenses',
@@ -74,6 +82,12 @@ export const resource: Resource = {
       method: 'PATCH',
       path: '/licenses/{id}',
       body: { ...optional(terms), version, reason },
+      taking: {
+        preview: 'none',
+        takes: 'may lower the terms of the license',
+        name,
+        when: { mayTake: mayLower },
+      },
     },
     renew: {
       about: 'Move the end on.',

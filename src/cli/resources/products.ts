@@ -25,6 +25,12 @@ export const resource: Resource = {
       method: 'PATCH',
       path: '/products/{id}',
       body: optional(terms),
+      taking: {
+        preview: 'none',
+        takes: 'changes what its instances must present, or where they look for their limits',
+        name: { path: '/products/{id}', member: 'code' },
+        when: { mayTake: (body) => 'instance_auth' in body || 'limits_claim' in body },
+      },
     },
   },
 }

@@ -1,7 +1,13 @@
 // Relays over the admin API. `leasehold relay` runs one.
-import { column, number, type Resource, text } from '../operator/resource.ts'
+import { column, number, type Resource, type Row, text } from '../operator/resource.ts'
 
 const name = { path: '/relays/{id}', member: 'name' }
+
+/** How many it may give out now. */
+const shareOf = ({ allotments }: Row, licenseId: string | undefined): number =>
+  Array.isArray(allotments)
+    ? (allotments.find(({ license_id }: Row) => license_id === licenseId)?.share ?? 0)
+    : 0
 
 export const resource: Resource = {
   name: 'relays',
@@ -44,6 +50,15 @@ export const resource: Resource = {
       method: 'PUT',
       path: '/relays/{id}/allotments/{license_id}',
       body: { seats: number('at most', { required: true }) },
+      taking: {
+        preview: 'none',
+        takes: 'lets the relay give out fewer seats of the license',
+        name,
+        when: {
+          before: '/relays/{id}',
+          mayTake: ({ seats }, relay, [, licenseId]) => Number(seats) < shareOf(relay, licenseId),
+        },
+      },
     },
     unshare: {
       about: 'It gets no more seats of a license; what it has counts until its end.',

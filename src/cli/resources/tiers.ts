@@ -12,6 +12,9 @@ const terms = {
   'trial-days': number('length of the trial that anybody may start', { nullable: true }),
 } as const
 
+/** A name and the length of trials take nothing; the rest may, from every license of the tier. */
+const LOWERING = ['rank', 'features', 'limits', 'grace_days', 'seat_limit', 'seat_churn']
+
 export const resource: Resource = {
   name: 'tiers',
   columns: [
@@ -50,6 +53,12 @@ export const resource: Resource = {
       method: 'PATCH',
       path: '/tiers/{id}',
       body: optional(terms),
+      taking: {
+        preview: 'none',
+        takes: 'may lower the terms of every license of the tier',
+        name: { path: '/tiers/{id}', member: 'code' },
+        when: { mayTake: (body) => LOWERING.some((member) => member in body) },
+      },
     },
   },
 }
