@@ -1,6 +1,6 @@
 // `leasehold doctor` beside a running server, without one, and on databases that lack something each.
 import { randomBytes } from 'node:crypto'
-import { chmod, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { examineClock } from '../../src/cli/doctor/database.ts'
@@ -140,13 +140,43 @@ describe('beside a server with the embedded database', () => {
     expect(of('leftovers')?.detail).toContain('master-key.0123456789ab')
   })
 
-  test('says of a stopped server what can still be said', async () => {
+  test('looks into the database of a stopped server too, and leaves it stopped', async () => {
     await server.stop()
+    const { code, findings, of } = await look()
+    expect(findings.filter(({ health, check }) => health !== 'ok' && check !== 'disk')).toEqual([])
+    expect(code).toBe(of('disk')?.health === 'ok' ? 0 : 3)
+    expect(of('locks')?.detail).toBe('No server uses the folder.')
+    expect(of('database')?.detail).toMatch(/^PostgreSQL 18.*started for this look alone/)
+    expect(of('master key')?.detail).toMatch(/^Opens all \d+ secrets/)
+    expect(await runningCluster(dataDir)).toBeNull()
+    expect((await readdir(dataDir)).filter((name) => name.endsWith('.lock'))).toEqual([])
+  })
+
+  test('names a stopped server’s master key that opens nothing, as after a wrong restore', async () => {
+    const file = join(dataDir, 'master-key')
+    const right = await readFile(file, 'utf8')
+    await writeFile(file, `${randomBytes(32).toString('base64')}\n`)
     const { code, of } = await look()
-    expect(of('database')).toMatchObject({ health: 'warning', fix: expect.stringContaining('npm start') })
-    expect(of('jobs')).toMatchObject({ health: 'unknown' })
-    expect(of('file modes')?.health).toBe('ok')
-    expect(code).toBe(3)
+    await writeFile(file, right)
+    expect([code, of('master key')?.health]).toEqual([1, 'problem'])
+    expect(await runningCluster(dataDir)).toBeNull()
+  })
+
+  test('starts nothing where that would change something', async () => {
+    await chmod(join(dataDir, 'master-key'), 0o644)
+    const open = await look()
+    await chmod(join(dataDir, 'master-key'), 0o600)
+    expect([open.code, open.of('database')?.health, open.of('jobs')?.health]).toEqual([
+      1,
+      'warning',
+      'unknown',
+    ])
+    await rm(join(dataDir, 'postgres-password'))
+    const { code, of } = await look()
+    expect([code, of('database')?.detail]).toEqual([3, expect.stringContaining('postgres-password is gone')])
+    expect(await readdir(dataDir)).not.toContain('postgres-password')
+    const never = await doctor({ LEASEHOLD_DATA_DIR: await place.dataDir() })
+    expect([never.code, never.of('database')?.detail]).toEqual([3, expect.stringContaining('none has made')])
   })
 })
 

@@ -8,7 +8,8 @@ const usage = `Usage:
   leasehold doctor [--json]
 
 Looks at settings, data folder, database, clocks, keys, partitions, jobs and retention, with the settings that the
-server has, while it runs or not. Changes nothing.
+server has, while it runs or not: the embedded database of a stopped server is started for the look. Changes nothing of
+what is looked at.
 
 Exit code 0: all is well; 1: there is a problem; 3: there are warnings only.
 `

@@ -1,5 +1,5 @@
 // The doctor's round: the order of the checks, and what is not looked at because of what was found before. Reads only,
-// and ends with findings whatever fails.
+// and ends with findings whatever fails. Where no server runs, the embedded database is started for the look.
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { readMasterKey } from '../../config/master-key.ts'
@@ -7,11 +7,13 @@ import { type RootKey, readRootKey } from '../../config/root-key.ts'
 import { loadRootKey } from '../../config/root-key-file.ts'
 import { type Environment, loadSettings, type Settings } from '../../config/settings.ts'
 import { connectDatabase, connectProbe, type Database } from '../../db/client.ts'
+import { knownHome } from '../../db/embedded/location.ts'
 import { runningCluster } from '../../db/embedded/running.ts'
 import { databaseWatchdog } from '../../db/watchdog.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { unusableDatabase } from '../../server/open-postgres.ts'
+import { type EmbeddedDatabase, openEmbedded } from '../embedded-database.ts'
 import { explain } from '../explain.ts'
 import { examineFolder } from './data-folder.ts'
 import { examineClock, examineMigrations, examineServer } from './database.ts'
@@ -40,23 +42,63 @@ export async function examine(env: Environment): Promise<Finding[]> {
   if (embedded || settings.demo) {
     findings.push(...(await attempt('data folder', () => examineFolder(dataDir))))
   }
-  const database = await attempt('database', () => examineDatabase(settings, dataDir))
+  const isSound = findings.every(({ health }) => health !== 'problem')
+  const database = await attempt('database', () =>
+    settings.databaseUrl === null
+      ? examineEmbedded(settings, dataDir, isSound)
+      : examineDatabase(settings, dataDir, settings.databaseUrl),
+  )
   return [...findings, ...database]
 }
 
-async function examineDatabase(settings: Settings, dataDir: string): Promise<Finding[]> {
-  const url = settings.databaseUrl ?? (await runningCluster(dataDir))
-  if (url === null) {
-    const detail = 'The embedded database runs only while its server does, and none runs.'
-    return [
-      warning('database', detail, 'Start the server (npm start), and ask again.'),
-      ...notKnown(IN_THE_DATABASE, 'the database runs'),
-    ]
+async function examineEmbedded(settings: Settings, dataDir: string, isSound: boolean): Promise<Finding[]> {
+  if ((await runningCluster(dataDir)) === null) {
+    const why = await whyNotStarted(dataDir, isSound)
+    if (why !== null) {
+      const fix = 'Start the server (npm start), and ask again.'
+      return [warning('database', why, fix), ...notKnown(IN_THE_DATABASE, 'the database runs')]
+    }
   }
+  let database: EmbeddedDatabase
+  try {
+    database = await openEmbedded(dataDir)
+  } catch (error) {
+    return [troubled('database', error), ...notKnown(IN_THE_DATABASE, 'the database runs')]
+  }
+  try {
+    const { url, isStarted } = database
+    const findings = await examineDatabase(settings, dataDir, url, isStarted)
+    return isStarted ? findings.map(startedForThis) : findings
+  } finally {
+    await database.close()
+  }
+}
+
+/** A start would change something in a folder that lacks something; null where it does not. */
+async function whyNotStarted(dataDir: string, isSound: boolean): Promise<string | null> {
+  if (!(await knownHome(dataDir))) return 'No server runs, and none has made its database yet.'
+  if (!isSound) return 'No server runs, and the database is not started in a data folder with problems.'
+  const password = await readFile(join(dataDir, 'postgres-password'), 'utf8').catch(() => '')
+  return password.trim() === ''
+    ? 'No server runs, and postgres-password is gone: the next start makes one.'
+    : null
+}
+
+function startedForThis(finding: Finding): Finding {
+  if (finding.check !== 'database') return finding
+  return { ...finding, detail: `${finding.detail} No server runs: it was started for this look alone.` }
+}
+
+async function examineDatabase(
+  settings: Settings,
+  dataDir: string,
+  url: string,
+  isStopped = false,
+): Promise<Finding[]> {
   const connection = connectDatabase(url, { poolSize: 2 })
   const watchdog = databaseWatchdog(connectProbe(url))
   try {
-    return await lookInside(connection.db, watchdog.guard, settings, dataDir)
+    return await lookInside(connection.db, watchdog.guard, settings, dataDir, isStopped)
   } catch (error) {
     const { message, fix } = unusableDatabase(error, new URL(url).host)
     return [problem('database', message, fix), ...notKnown(IN_THE_DATABASE, 'the database answers')]
@@ -73,6 +115,7 @@ async function lookInside(
   guard: Guard,
   settings: Settings,
   dataDir: string,
+  isStopped: boolean,
 ): Promise<Finding[]> {
   const server = await guard(examineServer(db, settings.poolSize))
   if (server.some(({ health }) => health === 'problem')) {
@@ -89,7 +132,7 @@ async function lookInside(
     ['signing keys', () => examineSigningKeys(db, now)],
     ['key set', async () => examineKeySet(db, await rootKeyOf(settings, dataDir), issuerOf(settings), now)],
     ['owner', () => examineOwner(db, now)],
-    ['partitions', () => examinePartitions(db, now)],
+    ['partitions', () => examinePartitions(db, now, isStopped)],
     ['jobs', () => examineJobs(db, settings, now)],
     ['retention', () => examineRetention(db, settings, now)],
   ]

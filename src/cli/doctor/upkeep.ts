@@ -15,10 +15,14 @@ const ROOM_SECONDS = 300
 const RETENTION_ROOM_SECONDS = 3 * DAY_SECONDS
 const NO_SERVER = 'Let a server run: its jobs do this. Where one runs, its log says what keeps them.'
 
-export async function examinePartitions(db: Database, now: Date): Promise<Finding> {
+/** `isStopped`: no server runs. The next start makes what is missing, before it answers anybody. */
+export async function examinePartitions(db: Database, now: Date, isStopped: boolean): Promise<Finding> {
   const made = await listPartitions(db)
   const wanted = Array.from({ length: DAYS_AHEAD + 1 }, (_, n) => partitionDay(addDays(now, n)))
   const missing = wanted.filter((day) => !made.includes(day))
+  if (missing.length > 0 && isStopped) {
+    return ok('partitions', `The next start makes ${counted(missing.length, 'day')}: ${missing.join(', ')}.`)
+  }
   if (missing.includes(wanted[0] ?? '')) {
     return problem('partitions', 'There is no partition for the reports of today.', 'Run leasehold migrate.')
   }
