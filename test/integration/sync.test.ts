@@ -334,6 +334,25 @@ describe('a socket ends', () => {
   })
 })
 
+test('what a failing database kept from being given out is given out once it answers', async () => {
+  const own = await world.another()
+  const client = await listen(other, { bearer: (await session(own)).token })
+  const scope = { licenseId: parsePublicId('lic', own.licenseId) ?? '' }
+  await query(app.databaseUrl, 'alter table activations rename to hidden')
+  try {
+    await transaction(app.ctx.db, (tx) =>
+      recordChange(tx, app.ctx, { action: 'license.change', subject: 'x', event: 'license.changed', scope }),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(client.events()).toEqual([])
+  } finally {
+    await query(app.databaseUrl, 'alter table hidden rename to activations')
+  }
+  expect(await client.told(1)).toMatchObject([{ type: 'license.changed', license_id: own.licenseId }])
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  expect(client.events()).toHaveLength(1)
+})
+
 test('a database that was restored makes everybody ask anew', async () => {
   const client = await listen(other, { bearer: (await session()).token })
   await query(app.databaseUrl, 'delete from events where number > (select min(number) from events) + 1')

@@ -18,7 +18,7 @@ export interface FeedOptions {
   /** How many of the newest events are given at the start. */
   recent: number
   pollMs?: number
-  /** In order, each once; the next batch follows when this one is done. */
+  /** In order; the next batch follows when this one is done. One that fails is given again, and maybe more with it. */
   onEvents: (events: readonly EventRow[]) => Promise<void>
   /** The database went back to a state before the last event: go on from `newest` (T12). */
   onRestored: (newest: number) => void
@@ -53,9 +53,9 @@ export async function openEventFeed(options: FeedOptions): Promise<OpenedFeed> {
       const last = events.at(-1)
       full = events.length === BATCH
       if (!last) break
+      await options.onEvents(events)
       position = last.number
       count += events.length
-      await options.onEvents(events)
     }
     return count
   }

@@ -17,6 +17,7 @@ export interface Hub {
   readonly audience: Audience
   /** The number of the last event that was given out. */
   position(): number
+  /** What was given out before is passed over, so that events of a delivery that failed can be given again. */
   deliver(events: readonly EventRow[]): Promise<void>
   restored(newest: number): void
   /** Takes an authenticated socket in. `since` is the position before its credential was looked at. */
@@ -40,6 +41,8 @@ export function openHub({ ctx, recent: first, after }: HubOptions): Hub {
   /** Everything after this number is in `recent`. */
   let recentAfter = after
   let position = first.at(-1)?.number ?? after
+  /** Those whose credential an event may have ended, until the database has said so. */
+  const doubted = new Set<Connection>()
 
   const remember = (events: readonly EventRow[]) => {
     recent.push(...events)
@@ -49,12 +52,12 @@ export function openHub({ ctx, recent: first, after }: HubOptions): Hub {
     if (last) recentAfter = last.number
   }
 
-  const deliver = async (events: readonly EventRow[]): Promise<void> => {
+  const deliver = async (given: readonly EventRow[]): Promise<void> => {
+    const events = given.filter(({ number }) => number > position)
     const changed = [...new Set(events.flatMap(({ type, licenseId }) => licenseOf(type, licenseId)))]
     if (changed.length > 0 && listeners.hasInstances()) {
       listeners.learn(await holdersOf(ctx.db, changed, ctx.clock.now()))
     }
-    const doubted = new Set<Connection>()
     const now = monotonic()
     remember(events)
     for (const event of events) {
@@ -73,7 +76,10 @@ export function openHub({ ctx, recent: first, after }: HubOptions): Hub {
         tell(connection, text, now)
       }
     }
-    if (doubted.size > 0) await closeEnded([...doubted])
+    if (doubted.size === 0) return
+    const asked = [...doubted]
+    await closeEnded(asked)
+    for (const connection of asked) doubted.delete(connection)
   }
 
   const closeEnded = async (connections: readonly Connection[]): Promise<void> => {
