@@ -156,6 +156,26 @@ describe('a license key that grants nothing', () => {
     expect((await activate('seated', full.licenseKey)).body.status).toBe('revoked')
     expect(await seen('seated')).toMatchObject([{ proof: 'license', verified: true }])
   })
+
+  test('is no better as an API key at registering, until the license is in force again', async () => {
+    peer = '192.0.2.79'
+    const held = await world.another({ seat_limit: null })
+    await register('of-held', held.apiKey)
+    await app.admin('POST', `/licenses/${held.licenseId}/suspend`)
+    const before = await unproven()
+    expect((await register('of-held', held.apiKey)).status).toBe(200)
+    expect(await seen('of-held')).toMatchObject([{ proof: 'license' }])
+    for (const _ of [1, 2]) expect((await register('of-none', held.apiKey)).status).toBe(200)
+    expect(await seen('of-none')).toMatchObject([{ proof: 'none', verified: false }])
+    expect(await unproven()).toBe(before + 1)
+    await app.admin('POST', `/licenses/${held.licenseId}/reinstate`)
+    expect((await register('of-none', held.apiKey)).status).toBe(200)
+    expect(await seen('of-none')).toMatchObject([{ proof: 'license', verified: true }])
+    expect(await unproven()).toBe(before)
+    // Has the product counted again, once.
+    app.clock.advance(60_000)
+    await register('counted')
+  })
 })
 
 describe('a product', () => {
@@ -218,7 +238,19 @@ describe('the job', () => {
     const left = await known()
     expect(gone).toEqual({ removed: before - left.length })
     expect(gone?.removed).toBeGreaterThan(2500)
-    expect(left).toEqual(['crowd-0', 'flood-0', 'proven-1', 'proven-2', 'proven-3', 'proven-4', 'seated'])
+    expect(left).toEqual(
+      [
+        'crowd-0',
+        'flood-0',
+        'proven-1',
+        'proven-2',
+        'proven-3',
+        'proven-4',
+        'seated',
+        'of-held',
+        'of-none',
+      ].sort(),
+    )
     const orphans = await query(
       app.databaseUrl,
       `select 1 from report_streams s where not exists (select from instances i where i.instance_key = s.instance_key)

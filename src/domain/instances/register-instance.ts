@@ -8,6 +8,7 @@ import { mintCredential } from '../../platform/credentials.ts'
 import { type Ctx, Refusal } from '../context.ts'
 import { hashCredential } from '../credential-hash.ts'
 import { bestStanding } from '../licenses/best-standing.ts'
+import { standingOf } from '../licenses/license-standing.ts'
 import type { Bearer } from '../routing.ts'
 import { readHeldLicenses } from '../telemetry/batch-facts.ts'
 import { numbersOf } from '../telemetry/metric-numbers.ts'
@@ -17,11 +18,13 @@ import { instanceIdTaken } from '../tokens/prove-instance.ts'
 import { presentedJwt } from '../tokens/verify-license-jwt.ts'
 import { judgeIdentity } from './identity.ts'
 import { proveReporter, unknownProduct } from './prove-reporter.ts'
-import { touchInstance } from './touch-instance.ts'
+import { type InstanceRow, touchInstance } from './touch-instance.ts'
 
 interface LicenseProof {
   proof: Proof
   licenseId: string | null
+  /** Whether the license behind it grants anything. One that does not proves no further instance. */
+  inForce: boolean
 }
 
 /**
@@ -34,6 +37,7 @@ export async function registerInstance(
   body: RegisterRequest,
 ): Promise<RegisterAnswer> {
   const given = await proofOf(ctx, bearer, body)
+  const claimed = given.inForce ? given.proof : 'none'
   const now = ctx.clock.now()
   const { instance, instanceToken, held } = await transaction(ctx.db, async (tx) => {
     const [product] = await tx.select().from(products).where(eq(products.code, body.product))
@@ -49,10 +53,10 @@ export async function registerInstance(
         fingerprint: body.fingerprint,
         reportedTier: body.tier,
       },
-      given.proof,
+      claimed,
       now,
     )
-    if (created && given.proof === 'none') await ctx.newcomers?.admit(tx, ctx, [product.id])
+    if (created && claimed === 'none') await ctx.newcomers?.admit(tx, ctx, [product.id])
     const seats = (await readHeldLicenses(tx, [row.instanceKey], now)).filter((seat) => seat.endedAt === null)
     const verdict = judgeIdentity(
       created
@@ -73,7 +77,7 @@ export async function registerInstance(
         ? {}
         : { tokenHash: hashCredential(ctx, 'instance_token', token), tokenPresentedAt: null }),
       ...(given.proof === 'instance' && row.tokenPresentedAt === null ? { tokenPresentedAt: now } : {}),
-      ...(verdict.issueToken && given.licenseId !== null ? { provenLicenseId: given.licenseId } : {}),
+      ...provenBy(given, row, verdict.issueToken),
       ...(body.metrics === undefined ? {} : { metrics: numbersOf(body.metrics) }),
     }
     if (Object.keys(changes).length > 0) {
@@ -94,8 +98,19 @@ export async function registerInstance(
   }
 }
 
+/** What the row remembers of the license: one in force may prove it, one that is not has at most done so before. */
+function provenBy(
+  { licenseId, inForce }: LicenseProof,
+  row: InstanceRow,
+  issueToken: boolean,
+): Partial<Pick<InstanceRow, 'provenLicenseId' | 'proof'>> {
+  if (licenseId === null) return {}
+  if (inForce) return issueToken ? { provenLicenseId: licenseId } : {}
+  return row.provenLicenseId === licenseId ? { proof: 'license' } : {}
+}
+
 async function proofOf(ctx: Ctx, bearer: Bearer | null, body: RegisterRequest): Promise<LicenseProof> {
-  if (bearer === null) return { proof: 'none', licenseId: null }
+  if (bearer === null) return { proof: 'none', licenseId: null, inForce: true }
   if (bearer.kind === 'api_key') {
     const { license } = await findApiKey(ctx.db, ctx, bearer.text)
     if (license.productCode !== body.product) {
@@ -103,10 +118,12 @@ async function proofOf(ctx: Ctx, bearer: Bearer | null, body: RegisterRequest): 
         fix: 'Register with the product that the API key was issued for.',
       })
     }
-    return { proof: 'license', licenseId: license.id }
+    const { inForce } = standingOf(license, ctx.settings.tokenLife, ctx.clock.now())
+    return { proof: 'license', licenseId: license.id, inForce }
   }
   const reporter = { productCode: body.product, instanceId: body.instance_id }
   const proof = await proveReporter(ctx, bearer, reporter)
-  if (proof !== 'license') return { proof, licenseId: null }
-  return { proof, licenseId: (await presentedJwt(ctx, bearer.text, 'unexpired')).licenseId }
+  if (proof !== 'license') return { proof, licenseId: null, inForce: true }
+  // Made for this very instance, when its license was in force.
+  return { proof, licenseId: (await presentedJwt(ctx, bearer.text, 'unexpired')).licenseId, inForce: true }
 }
