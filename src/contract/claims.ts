@@ -204,7 +204,7 @@ export interface RelayLeaseClaims {
   /** The whole allotment, a compact JWS. */
   allotment: string
   iat: number
-  /** Not after the allotment's. */
+  /** Not after the allotment's. It has no grace: the seat passes on then (T10). */
   exp: number
 }
 

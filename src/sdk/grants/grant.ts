@@ -65,8 +65,8 @@ export function jwtGrant(token: string, kid: string, claims: LicenseClaims, orig
 }
 
 /**
- * A seat that a relay leased while the vendor was away: the allotment's rights until the lease's end, and their grace from
- * then on, as of any lease (T6). Its own `iat` is the relay's clock, so it neither vouches for rights nor tells the time.
+ * A seat that a relay leased while the vendor was away: the allotment's rights until the lease's end and no longer, for the
+ * seat passes on then (T10). Its own `iat` is the relay's clock, so it neither vouches for rights nor tells the time.
  */
 export function leaseGrant(
   token: string,
@@ -77,7 +77,8 @@ export function leaseGrant(
   const { customer_id: sub, ...rights } = grant
   const lease = { ...claims, ...rights, sub, license_id, jti: allotment.jti, instance_id: claims.sub }
   const granted = jwtGrant(token, allotmentKid, lease, origin)
-  return { ...granted, kind: 'lease', vouchedAt: allotment.nbf, relay: claims.iss }
+  const window = { ...granted.window, graceUntil: claims.exp }
+  return { ...granted, kind: 'lease', vouchedAt: allotment.nbf, relay: claims.iss, window }
 }
 
 /** A license key carries a tier alone: what it means is the product's own table. An unknown tier gives nothing more. */

@@ -1,7 +1,7 @@
 // What comes of a request, task by task. An answer without a signature takes nothing away (T1, T2).
 
 import { mayReplace } from '../grants/choose.ts'
-import { graceDaysOf } from '../grants/grant.ts'
+import { type Grant, graceDaysOf } from '../grants/grant.ts'
 import { afterGrant } from '../grants/rejection.ts'
 import { nowSeconds } from '../time/clock.ts'
 import { saveCache } from './caching.ts'
@@ -70,7 +70,7 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
     })
     saveCache(turn)
   }
-  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant.vouchedAt)
+  if (sent.request === 'activate' || sent.request === 'validate') confirmLicenseKey(turn, grant)
   if (sent.request === 'activate') update(turn, { activated: true })
   update(turn, { cacheNotice: false, settled: true })
   tried(turn, sent.request, 'in_force')
@@ -86,13 +86,13 @@ function applyGrantAnswer(turn: Turn, sent: Sent, answer: ServerAnswer): void {
 
 /**
  * The server has confirmed the license key: its offline time counts from the signed time of the grant (T6), so that an
- * old answer given again confirms nothing anew (T1).
+ * old answer given again confirms nothing anew (T1). A relay that leases a seat confirms nothing: its seat has no grace.
  */
-function confirmLicenseKey(turn: Turn, vouchedAt: number): void {
+function confirmLicenseKey(turn: Turn, grant: Grant): void {
   const { licenseKey, slots } = turn.state
-  if (!licenseKey || !slots.session) return
-  const graceDays = graceDaysOf(slots.session) ?? licenseKey.use.graceDays
-  const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, vouchedAt)
+  if (!licenseKey || !slots.session || grant.relay) return
+  const graceDays = graceDaysOf(grant) ?? licenseKey.use.graceDays
+  const confirmedAt = Math.max(licenseKey.use.confirmedAt ?? 0, grant.vouchedAt)
   useKey(turn, { ...licenseKey.use, confirmedAt, graceDays })
 }
 

@@ -84,16 +84,16 @@ describe('a seat that a relay leased', () => {
     expect(again.explain().relay).toBe('rly_1')
   })
 
-  test('holds until its own end and the grace of the allotment’s rights, and is renewed before', async () => {
+  test('ends at its own end without grace, for its seat passes on then, and is renewed before (T10)', async () => {
     world.server.override = leasing(lease)
     const { license } = await start(world, KEY)
     await world.time.advance(3 * DAY)
     expect(license.state).toBe('ACTIVE')
     expect(world.server.paths().filter((path) => path === 'token').length).toBeLessThan(15)
     world.server.down = true
-    await world.time.advance(1.1 * DAY)
-    expect(license).toMatchObject({ state: 'GRACE', tier: 'pro', reason: 'lease_expired' })
-    await world.time.advance(5 * DAY)
+    await world.time.advance(0.4 * DAY)
+    expect(license.state).toBe('ACTIVE')
+    await world.time.advance(0.7 * DAY)
     expect(license).toMatchObject({ state: 'EXPIRED', tier: 'free' })
   })
 
@@ -185,16 +185,24 @@ describe('a seat that a relay leased', () => {
     expect([...world.folder.files.keys()]).not.toContain('license-cache.jwt')
   })
 
-  test('is no confirmation of a license key later than the vendor’s own signature', async () => {
-    const from = world.server.iat() - 86_400
+  test('is no confirmation of a license key, which keeps the one that it has', async () => {
+    const key = { licenseKey: world.server.licenseKey(), instanceId: INSTANCE }
+    const use = () => JSON.parse(world.folder.files.get('state.json') ?? '').key_use
     world.server.override = leasing(lease)
-    const { license } = await start(world, { licenseKey: world.server.licenseKey(), instanceId: INSTANCE })
+    const { license } = await start(world, key)
     expect(license).toMatchObject({ state: 'ACTIVE', source: 'online' })
     await license.stop()
-    expect(JSON.parse(world.folder.files.get('state.json') ?? '').key_use).toMatchObject({
-      confirmed_at: from,
-      grace_days: 5,
-    })
+    expect(use()).toMatchObject({ confirmed_at: null })
+    world.server.override = null
+    const confirmed = await start(world, key)
+    await confirmed.license.stop()
+    const before = use()
+    expect(before.confirmed_at).toEqual(expect.any(Number))
+    await world.time.advance(HOUR)
+    world.server.override = leasing(lease)
+    const leased = await start(world, key)
+    await leased.license.stop()
+    expect(use()).toEqual(before)
   })
 })
 
