@@ -290,6 +290,26 @@ describe('a rejection that one instance heard', () => {
   })
 })
 
+describe('a license that the vendor would not renew the allotment of', () => {
+  test('leases no new seat, after a restart neither, until the vendor allots again', async () => {
+    relay = await relay.again({ LEASEHOLD_UPSTREAM: app.url })
+    const license = await world.another({ seat_limit: 50 })
+    await allot(license, 3)
+    await app.admin('POST', `/licenses/${license.licenseId}/suspend`, { reason: 'unpaid' })
+    // Another size is asked for at once, and refused; no instance has heard of it.
+    await allot(license, 4)
+    for (let restart = 0; restart < 2; restart++) {
+      relay = await relay.again(NOWHERE)
+      expect((await activate(relay.url, license, 'new')).status).toBe(503)
+    }
+    relay = await relay.again({ LEASEHOLD_UPSTREAM: app.url })
+    await app.admin('POST', `/licenses/${license.licenseId}/reinstate`, { reason: 'paid' })
+    expect((await relay.local('POST', '/api/licenses/manual-sync')).status).toBe(200)
+    relay = await relay.again(NOWHERE)
+    expect((await activate(relay.url, license, 'new')).body.lease).toEqual(expect.any(String))
+  })
+})
+
 describe('a report without a number of its own', () => {
   const counted = () =>
     query(

@@ -36,6 +36,8 @@ export interface AllotmentsPort {
 }
 
 const documentOf = (licenseId: string): string => `allotment:${licenseId}`
+/** Said while the vendor refuses to allot seats of the license: no new one is leased, over restarts too. */
+const PAUSED = 'paused:'
 
 export function openAllotments(port: AllotmentsPort): Allotments {
   const { words, keys, upstream, log, now } = port
@@ -56,6 +58,13 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     return true
   }
 
+  function pause(licenseId: string, isPaused: boolean): void {
+    if (paused.has(licenseId) === isPaused) return
+    words.keepDocument(PAUSED + licenseId, isPaused ? '1' : '', now())
+    if (isPaused) paused.add(licenseId)
+    else paused.delete(licenseId)
+  }
+
   async function renewOne({ license_id: licenseId, share }: RelayLicense): Promise<Away | null> {
     const current = inForce(licenseId)
     if (share === 0 && current === null) return null
@@ -72,10 +81,10 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     if (result.kind === 'away') return result
     if (result.status >= 300) {
       // A hint that takes nothing from those who hold a seat; new ones wait until the vendor has spoken.
-      if (result.status === 403) paused.add(licenseId)
+      if (result.status === 403) pause(licenseId, true)
       return null
     }
-    paused.delete(licenseId)
+    pause(licenseId, false)
     const token = result.body?.allotment
     // Only the vendor's plain word that nothing is allotted any more, when that is what was asked for.
     if (token === null && share === 0) {
@@ -107,6 +116,9 @@ export function openAllotments(port: AllotmentsPort): Allotments {
     async load() {
       for (const { name, content, changedAt } of words.documents('allotment:')) {
         if (content !== '') await take(content, name.slice('allotment:'.length), changedAt)
+      }
+      for (const { name, content } of words.documents(PAUSED)) {
+        if (content !== '') paused.add(name.slice(PAUSED.length))
       }
     },
     async renew(licenses) {
