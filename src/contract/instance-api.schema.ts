@@ -98,7 +98,7 @@ const LONGEST_FEATURE = 100
 export const heartbeatMetrics = z
   .looseObject({
     feature_usage: maybe(z.array(z.string())).transform((features) =>
-      features?.slice(0, MOST_FEATURES).map((feature) => feature.slice(0, LONGEST_FEATURE)),
+      features?.slice(0, MOST_FEATURES).map((feature) => feature.slice(0, LONGEST_FEATURE).toWellFormed()),
     ),
     entitlement_token_hash: maybe(text(128)),
     server_version: maybe(text(100)),

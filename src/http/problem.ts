@@ -7,7 +7,7 @@ import { isDatabaseAway } from '../db/errors.ts'
 import { Refusal } from '../domain/context.ts'
 import type { Context } from '../domain/routing.ts'
 import { AppError } from '../platform/app-error.ts'
-import { escapePointer } from './middleware/request-body.ts'
+import { escapePointer } from '../platform/json-faults.ts'
 
 export const RETRY_AFTER_SECONDS = '5'
 

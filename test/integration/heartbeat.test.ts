@@ -74,6 +74,9 @@ describe('heartbeat', () => {
     const metrics = { feature_usage: null, oidc_configured: true, uptime_hours: 1.5, of_the_future: { a: 1 } }
     expect((await beat('h-3', { metrics, of_the_future: [] })).status).toBe(200)
     expect((await instance('h-3')).metrics).toEqual({ oidc_configured: 1, uptime_hours: 1.5 })
+    // A name that is cut within a character.
+    const cut = { feature_usage: [`${'x'.repeat(99)}\u{1f511}`] }
+    expect((await beat('h-3', { metrics: cut })).status).toBe(200)
   })
 
   test('a required member that is missing or wrong is 422 with its pointer', async () => {

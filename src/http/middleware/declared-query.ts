@@ -3,8 +3,8 @@
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
 import type { HttpEnv } from '../../domain/routing.ts'
+import { escapePointer } from '../../platform/json-faults.ts'
 import type { MatchedOperation } from '../matched-operation.ts'
-import { escapePointer } from './request-body.ts'
 
 /** As many as the validator tells of. */
 const MOST_ERRORS = 50

@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
 import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
+import { findJsonFault } from '../../platform/json-faults.ts'
 import { networkOf } from '../../platform/network.ts'
 import type { HeldBodies } from './held-bodies.ts'
 import { fingerprintOf } from './known-credentials.ts'
@@ -12,7 +13,6 @@ import { fingerprintOf } from './known-credentials.ts'
 const ORDINARY_BYTES = 64 * 1024
 const BATCH_BYTES = 1024 * 1024
 const BATCH_PATHS = new Set(['/api/v1/telemetry', '/api/v1/relay/leases'])
-const DEEPEST = 32
 const RETRY_SECONDS = '5'
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
 
@@ -132,7 +132,7 @@ function checkJson(text: string): void {
   } catch {
     throw new Refusal('invalid_json', 'The body is not valid JSON.', { fix: 'Send one JSON object.' })
   }
-  const fault = findFault(value, '', 0)
+  const fault = findJsonFault(value)
   if (fault) {
     throw new Refusal('invalid_request', 'The body holds a value that is never valid.', {
       facts: { errors: [fault] },
@@ -140,32 +140,3 @@ function checkJson(text: string): void {
     })
   }
 }
-
-/** U+0000 cannot be stored by Postgres, lone surrogates not be written as UTF-8; depth bounds every later walk. */
-function findFault(
-  value: unknown,
-  pointer: string,
-  depth: number,
-): { pointer: string; message: string } | null {
-  if (typeof value === 'string') return faultOfText(value, pointer)
-  if (typeof value !== 'object' || value === null) return null
-  if (depth === DEEPEST) return { pointer, message: `nested deeper than ${DEEPEST}` }
-  for (const [name, member] of Object.entries(value)) {
-    const at = `${pointer}/${escapePointer(name)}`
-    const fault = faultOfText(name, at) ?? findFault(member, at, depth + 1)
-    if (fault) return fault
-  }
-  return null
-}
-
-function faultOfText(text: string, pointer: string): { pointer: string; message: string } | null {
-  if (text.includes('\u0000')) return { pointer: printable(pointer), message: 'U+0000 is not allowed' }
-  if (!text.isWellFormed()) return { pointer: printable(pointer), message: 'lone surrogate is not allowed' }
-  return null
-}
-
-const printable = (pointer: string): string =>
-  pointer.toWellFormed().replaceAll('\u0000', '\ufffd').slice(0, 200)
-
-/** RFC 6901. */
-export const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
