@@ -27,7 +27,7 @@ const activate = (instance: string, licenseKey = world.licenseKey): Promise<Answ
     body: { license_key: licenseKey, instance_id: instance, product: world.product },
   })
 
-const heartbeat = (instance: string, bearer?: string): Promise<Answer> =>
+const heartbeat = (instance: string, bearer?: string, more: object = {}): Promise<Answer> =>
   relay.call('POST', '/api/v1/instances/heartbeat', {
     bearer,
     body: {
@@ -36,6 +36,7 @@ const heartbeat = (instance: string, bearer?: string): Promise<Answer> =>
       reported_tier: 'pro',
       has_valid_entitlement: true,
       metrics: { agent_count: 1 },
+      ...more,
     },
   })
 
@@ -83,6 +84,10 @@ describe('with the vendor away', () => {
     activated = await activate('seated')
     expect(activated.body.status).toBe('active')
     await heartbeat('seated')
+    await activate('killed')
+    const [killed] = (await app.admin('GET', '/instances?instance_id=killed')).body
+    await app.admin('POST', `/instances/${killed.id}/action`, { action: 'kill', reason: 'stolen' })
+    expect((await heartbeat('killed')).body.action).toBe('kill')
     // The same folder behind an address where nobody answers.
     away = await relay.again({ LEASEHOLD_UPSTREAM: 'http://127.0.0.1:9' })
     relay = away
@@ -117,12 +122,35 @@ describe('with the vendor away', () => {
 
   test('a heartbeat is heard, and is kept for the vendor', async () => {
     const before = await queueLength()
-    const answer = await heartbeat('seated')
+    const answer = await heartbeat('seated', activated.body.jwt)
     expect(answer.body).toMatchObject({ status: 'ok', action: 'none' })
     expect(answer.body.config.feature_refresh_token).toMatch(/^[0-9a-f]{64}$/)
-    // It showed no credential: what is somebody's goes to nobody.
-    expect(answer.body.entitlement_token).toBeUndefined()
     expect(await queueLength()).toBe(before + 1)
+  })
+
+  test('a heartbeat that nothing proves is not taken: delivered by a relay it would count as proven (T11)', async () => {
+    const before = await queueLength()
+    const forged = { boot_id: '0b0c8f1e-6e0a-4a7e-9a53-0d6f5b8f7c11', seq: 9_007_199_254_740_000 }
+    expect((await heartbeat('seated', undefined, forged)).status).toBe(503)
+    expect((await heartbeat('seated', online.body.jwt, forged)).status).toBe(503)
+    expect((await heartbeat('seated', activated.body.jwt, { product: 'other' })).status).toBe(503)
+    // An action is told again: a client of plain words would take silence for freedom from it.
+    const killed = await heartbeat('killed', undefined, forged)
+    expect(killed).toMatchObject({ status: 200, body: { action: 'kill' } })
+    expect(killed.body.entitlement_token).toBeUndefined()
+    expect(await queueLength()).toBe(before)
+  })
+
+  test.each([
+    ['a text that no database stores', { reported_tier: 'a\0b' }, 422],
+    ['a text that is no Unicode', { metrics: { server_version: '\ud800' } }, 422],
+    ['metrics of another form', { metrics: [1] }, 503],
+    ['a number beyond all', { ack: 2 ** 60 }, 503],
+    ['a year beyond all', { observed_at: '+275760-01-01T00:00:00Z' }, 503],
+  ])('%s is not acknowledged: it would spoil its batch at the vendor', async (_name, more, status) => {
+    const before = await queueLength()
+    expect((await heartbeat('seated', activated.body.jwt, more)).status).toBe(status)
+    expect(await queueLength()).toBe(before)
   })
 
   test('telemetry is taken from who is known, for whom is known', async () => {
@@ -133,10 +161,14 @@ describe('with the vendor away', () => {
       observed_at: new Date().toISOString(),
       metrics: { queries_total: 5 },
     })
-    const reports = [report('kept'), report('stranger')]
+    const reports = [report('kept'), report('stranger'), { ...report('kept'), metrics: { 'No name': 1 } }]
     const body = { reports }
     const answer = await relay.call('POST', '/api/v1/telemetry', { bearer: online.body.jwt, body })
-    expect(answer.body).toEqual({ accepted: 1, duplicates: 0, rejected: [{ index: 1, error: 'not_found' }] })
+    const rejected = [
+      { index: 1, error: 'not_found' },
+      { index: 2, error: 'invalid_request' },
+    ]
+    expect(answer.body).toEqual({ accepted: 1, duplicates: 0, rejected })
   })
 
   test.each([

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DirectiveClaims } from '../../src/contract/claims.ts'
 import { numbered, ownNumbers } from '../../src/relay/front/own-numbers.ts'
+import { type QueueingContext, queueRefresh } from '../../src/relay/front/queueing.ts'
 import type { InstanceRequest } from '../../src/relay/front/request.ts'
 import type { OpenedRelay } from '../../src/relay/open.ts'
 import { type Commits, groupCommits } from '../../src/relay/store/commits.ts'
@@ -63,7 +64,7 @@ const report = (seq: number, body = '{}'): Omit<QueuedReport, 'id'> => ({
   digest: null,
 })
 
-const queue = () => reportQueue(database, commits, { mostBytes: 1_000_000, mostAge: 30 * DAY_MS })
+const queue = () => reportQueue(database, commits, { mostBytes: 64_000_000, mostAge: 30 * DAY_MS })
 
 describe('commits', () => {
   test('writes of one turn share one, and are acknowledged only after it', async () => {
@@ -515,12 +516,69 @@ describe('reports without a number of their own', () => {
     expect(waiting.standing().length).toBe(2)
   })
 
-  test('the number is put into the body, which is left as it is otherwise', () => {
+  test('of one instance hold a share of the queue, and push nobody else’s out', () => {
+    const small = reportQueue(database, commits, { mostBytes: 500_000, mostAge: 30 * DAY_MS })
+    const large = (seq: number, more: Partial<QueuedReport> = {}) => ({
+      ...report(seq, `"${'x'.repeat(10_000)}"`),
+      ...more,
+    })
+    const one = { instanceId: 'one', acknowledges: true }
+    const taken = Array.from({ length: 20 }, (_, seq) => small.add(large(seq, one)))
+    expect(taken.filter(Boolean)).toHaveLength(6)
+    for (let seq = 0; seq < 20; seq++) expect(small.add(large(seq, { instanceId: 'two' }))).toBe(true)
+    expect(small.standing()).toMatchObject({ length: 12, dropped: 14 })
+    const left = small.next(100)
+    expect(left.slice(6).map(({ seq }) => seq)).toEqual([14, 15, 16, 17, 18, 19])
+    // What was delivered makes room again, also after a restart.
+    small.remove(left.slice(0, 2).map(({ id }) => id))
+    expect([20, 21, 22].map((seq) => small.add(large(seq, one)))).toEqual([true, true, false])
+    commits.close()
+    again()
+    const restarted = reportQueue(database, commits, { mostBytes: 500_000, mostAge: 30 * DAY_MS })
+    expect(restarted.add(large(23, one))).toBe(false)
+    expect(restarted.standing()).toMatchObject({ length: 12 })
+  })
+
+  test('a refresh that is answered for a JWT in its grace is kept, its acknowledgement too', async () => {
+    const waiting = queue()
+    const context = {
+      commits,
+      queue: waiting,
+      own: numbers(),
+      grants: { proven: () => [], isRefused: () => false },
+      keys: {
+        licenseJwt: async (_jwt: string, _product: null, _instance: string, age: string) =>
+          age === 'within_grace' ? { aud: 'keldris', license_id: 'lic_1', instance_id: 'a' } : null,
+      },
+      hash: (text: string) => text,
+      now: () => NOW,
+    } as unknown as QueueingContext
+    const refresh = (text: string) => queueRefresh(context, request(text, 'eyJ'))
+    expect(await refresh('{"instance_id":"a","version":"1","ack":7,"telemetry":{"x":1,"y":"z"}}')).toBe(true)
+    expect(waiting.next(1)).toMatchObject([
+      { acknowledges: true, body: JSON.stringify({ metrics: { x: 1 }, server_version: '1', ack: 7 }) },
+    ])
+    expect(await refresh('{"instance_id":"b","version":"1","ack":7}')).toBe(false)
+  })
+
+  test('the number is put into the body, which says the same otherwise', () => {
     const own = numbers()
-    const { seq } = own.of(request(' { "a": 1.0 }'))
-    const boot = '"boot_id":"00000000-0000-0000-0000-000000000001"'
-    expect(numbered(request(' { "a": 1.0 }'), own)).toBe(`{${boot},"seq":${seq}, "a": 1.0 }`)
-    expect(JSON.parse(numbered(request('{}'), own) ?? '')).toMatchObject({ seq: expect.any(Number) })
-    expect(numbered(request('{"boot_id":"x","seq":1}'), own)).toBe('{"boot_id":"x","seq":1}')
+    const boot_id = '00000000-0000-0000-0000-000000000001'
+    const sent = '0b0c8f1e-6e0a-4a7e-9a53-0d6f5b8f7c11'
+    const whole = `{"boot_id":"${sent}", "seq":1}`
+    expect(numbered(request(whole), own)).toBe(whole)
+    // Null, or one of the two alone, numbers nothing: whatever stands there, and wherever, must not win.
+    for (const text of [
+      '{}',
+      ' { "a": 1.0 }',
+      '{"a":1,"boot_id":null,"seq":null}',
+      `{"a":1,"boot_id":"${sent}"}`,
+      '{"seq":1}',
+      '{"boot_id":"x","seq":1}',
+    ]) {
+      const { seq } = own.of(request(text))
+      const given = JSON.parse(numbered(request(text), own) ?? '')
+      expect(given, text).toEqual({ ...JSON.parse(text), boot_id, seq })
+    }
   })
 })

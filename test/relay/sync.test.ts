@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type DeliverContext, deliver } from '../../src/relay/sync/deliver.ts'
 import { type SyncEngine, startSync } from '../../src/relay/sync/engine.ts'
 import { askWhenStale } from '../../src/relay/sync/freshness.ts'
 import type { KnownLicenses, SyncOutcome } from '../../src/relay/sync/licenses.ts'
@@ -100,6 +101,38 @@ describe('a license that is not fresh', () => {
     // The vendor has told of it as one that is over: nothing new is to be heard.
     expect(asks({ syncedAt: now - 500, expires_at: new Date(now - 600).toISOString() })).toBe(false)
     expect(asks({ syncedAt: now - 500, expires_at: new Date(now + 100).toISOString() })).toBe(false)
+  })
+})
+
+describe('a report that spoils its batch', () => {
+  test('is found by halves, and takes none of its neighbours along', async () => {
+    let waiting = Array.from({ length: 1200 }, (_, id) => ({ id, body: '{}', observedAt: 0, seq: id }))
+    const delivered: number[] = []
+    let requests = 0
+    const context = {
+      queue: {
+        next: (most: number) => waiting.slice(0, most),
+        remove: (ids: number[]) => {
+          waiting = waiting.filter(({ id }) => !ids.includes(id))
+        },
+      },
+      upstream: {
+        send: async ({ body }: { body: string }) => {
+          requests += 1
+          const { reports } = JSON.parse(body) as { reports: { seq: number }[] }
+          const status = reports.some(({ seq }) => seq === 333) ? 422 : 200
+          if (status === 200) delivered.push(...reports.map(({ seq }) => seq))
+          const answer = { accepted: reports.length, duplicates: 0, rejected: [] }
+          return { kind: 'answer', status, body: status === 200 ? answer : {} }
+        },
+      },
+      relayKey: 'lrk_x',
+      log: silentLog,
+      isStopping: () => false,
+    } as unknown as DeliverContext
+    expect(await deliver(context)).toEqual(DONE)
+    expect(delivered).toEqual(Array.from({ length: 1200 }, (_, seq) => seq).filter((seq) => seq !== 333))
+    expect(requests).toBeLessThan(50)
   })
 })
 

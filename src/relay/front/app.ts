@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, type ErrorCode } from '../../contract/errors.ts'
 import { SYNC_PATH } from '../../contract/sync.ts'
+import { findJsonFault } from '../../platform/json-faults.ts'
 import { fullHouseWords } from '../seats/full-house.ts'
 import { type Answer, answer, type Exchange, type FrontContext, type Refused } from './answers.ts'
 import type { InstanceRequest } from './request.ts'
@@ -56,6 +57,8 @@ async function requestOf(
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
+      const fault = findJsonFault(body)
+      if (fault) return { code: 'invalid_request', detail: `${fault.message} (${fault.pointer}).` }
       const sync = channelOf(publicUrl ?? new URL(c.req.url).origin)
       return { method: 'POST', path: c.req.path, bearer, text, body: body as Record<string, unknown>, sync }
     }

@@ -3,7 +3,7 @@
 import type { Commits } from '../store/commits.ts'
 import type { ReportQueue } from '../store/queue.ts'
 import type { WordStore } from '../store/words.ts'
-import type { InstanceRequest } from './request.ts'
+import { type InstanceRequest, sentNumbersOf } from './request.ts'
 
 /**
  * The boot ids under which the vendor counts what carries no number, so that counters go on whichever way a report took;
@@ -86,14 +86,12 @@ export function ownNumbers({ words, queue, commits, hash, now }: OwnNumbersPort)
 }
 
 /**
- * The body with its report's number in it, which changes nothing else of it. The vendor then counts it once also where
- * its answer is lost on the way and the report comes again through the queue.
+ * The body with its report's number in it, which changes nothing else of what it says. The vendor then counts it once
+ * also where its answer is lost on the way and the report comes again through the queue.
  */
 export function numbered(request: InstanceRequest, numbers: OwnNumbers): string | null {
   const { body, text } = request
-  if (text === null || (body.boot_id ?? body.seq ?? null) !== null) return text
+  if (text === null || sentNumbersOf(body) !== null) return text
   const { bootId, seq } = numbers.of(request)
-  const rest = text.trimStart().slice(1)
-  const comma = Object.keys(body).length === 0 ? '' : ','
-  return `{"boot_id":"${bootId}","seq":${seq}${comma}${rest}`
+  return JSON.stringify({ ...body, boot_id: bootId, seq })
 }

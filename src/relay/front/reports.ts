@@ -1,93 +1,98 @@
 // Turns what an instance sends while the vendor is away into reports for the queue. Asks nobody, answers nothing.
+import { telemetryReport } from '../../contract/instance-api.schema.ts'
+import { relayReport } from '../../contract/relay-api.schema.ts'
 import type { QueuedReport } from '../store/queue.ts'
+import { wireReport } from '../wire-report.ts'
 import type { OwnNumbers } from './own-numbers.ts'
-import { type InstanceRequest, word } from './request.ts'
+import { type InstanceRequest, sentNumbersOf } from './request.ts'
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const MOST_REPORTS = 500
+const MOST_METRICS = 100
 
 type Report = Omit<QueuedReport, 'id'>
 
-/** The report that a heartbeat carries. */
+/** The report that a heartbeat carries; null where it is none that the vendor would take. */
 export function heartbeatReport(
   request: InstanceRequest,
   named: { product: string; instanceId: string },
   own: OwnNumbers,
   now: number,
-  /** Whether a credential of the instance came with it: who shows none acknowledges nothing (T11). */
-  proven: boolean,
-): Report {
-  const { body } = request
-  const { metrics, reported_tier, has_valid_entitlement, ack } = body
-  return {
+): Report | null {
+  const { metrics, reported_tier, has_valid_entitlement, ack } = request.body
+  return takeable({
     kind: 'heartbeat',
     ...named,
     ...numbersOf(request, own, now),
-    body: JSON.stringify({ reported_tier, has_valid_entitlement, metrics, ack: proven ? ack : undefined }),
-    acknowledges: proven && ack !== undefined,
-  }
+    body: JSON.stringify({ reported_tier, has_valid_entitlement, metrics: metrics ?? {}, ack }),
+    acknowledges: (ack ?? null) !== null,
+  })
 }
 
-/** The report that a refresh carries: its counters stand under `telemetry`. */
+/** The report that a refresh carries: its counters stand under `telemetry`. As above. */
 export function refreshReport(
   request: InstanceRequest,
   named: { product: string; instanceId: string },
   own: OwnNumbers,
   now: number,
-): Report {
+): Report | null {
   const { telemetry, uptime_hours, version, ack } = request.body
-  const metrics = { ...record(telemetry), ...(uptime_hours === undefined ? {} : { uptime_hours }) }
-  return {
+  // Whatever a client of another version reports: what is no number is left out, as the vendor leaves it out.
+  const numbers = Object.entries({ uptime_hours, ...record(telemetry) })
+    .filter(([, value]) => typeof value === 'number' || typeof value === 'boolean')
+    .slice(0, MOST_METRICS)
+  return takeable({
     kind: 'heartbeat',
     ...named,
     ...numbersOf(request, own, now),
-    body: JSON.stringify({ metrics: { ...metrics, server_version: version }, ack }),
-    acknowledges: ack !== undefined,
-  }
+    body: JSON.stringify({ metrics: Object.fromEntries(numbers), server_version: version, ack }),
+    acknowledges: (ack ?? null) !== null,
+  })
 }
 
 /** The reports of a telemetry batch that name this instance; those that are malformed are told by index. */
 export function telemetryReports(
-  request: InstanceRequest,
+  given: readonly unknown[],
   product: string,
   mayReport: (instanceId: string) => boolean,
   now: number,
 ): { reports: Report[]; rejected: { index: number; error: string }[] } {
-  const given = Array.isArray(request.body.reports) ? request.body.reports.slice(0, MOST_REPORTS) : []
   const reports: Report[] = []
   const rejected: { index: number; error: string }[] = []
-  given.forEach((one: unknown, index) => {
-    const report = record(one)
-    const instanceId = word(report.instance_id)
-    const bootId = bootOf(report)
-    const seq = sequenceOf(report)
-    if (instanceId === null || bootId === null || seq === null || typeof report.metrics !== 'object') {
-      rejected.push({ index, error: 'invalid_request' })
-    } else if (!mayReport(instanceId)) rejected.push({ index, error: 'not_found' })
-    else {
-      reports.push({
-        kind: 'telemetry',
-        product,
-        instanceId,
-        bootId,
-        seq,
-        observedAt: observedAt(report, now),
-        body: JSON.stringify({ metrics: report.metrics }),
-        acknowledges: false,
-        digest: null,
-      })
-    }
+  given.forEach((one, index) => {
+    const parsed = telemetryReport.safeParse(one)
+    const report = parsed.success
+      ? takeable({
+          kind: 'telemetry',
+          product,
+          instanceId: parsed.data.instance_id,
+          bootId: parsed.data.boot_id,
+          seq: parsed.data.seq,
+          observedAt: observedAt(parsed.data, now),
+          body: JSON.stringify({ metrics: parsed.data.metrics }),
+          acknowledges: false,
+          digest: null,
+        })
+      : null
+    if (report === null) rejected.push({ index, error: 'invalid_request' })
+    else if (!mayReport(report.instanceId)) rejected.push({ index, error: 'not_found' })
+    else reports.push(report)
   })
   return { reports, rejected }
+}
+
+/** What the vendor's schema leaves of it; null where the vendor would not take it, hours after it was acknowledged. */
+function takeable(report: Report): Report | null {
+  const parsed = relayReport.safeParse(wireReport(report))
+  if (!parsed.success) return null
+  const { kind, product, instance_id, boot_id, seq, observed_at, ...body } = parsed.data
+  return { ...report, body: JSON.stringify(body) }
 }
 
 type Numbers = Pick<Report, 'bootId' | 'seq' | 'observedAt' | 'digest'>
 
 function numbersOf(request: InstanceRequest, own: OwnNumbers, now: number): Numbers {
   const { body } = request
-  const bootId = bootOf(body)
-  const seq = sequenceOf(body)
-  if (bootId !== null && seq !== null) return { bootId, seq, observedAt: observedAt(body, now), digest: null }
+  const sent = sentNumbersOf(body)
+  if (sent !== null) return { ...sent, observedAt: observedAt(body, now), digest: null }
   const number = own.of(request)
   return {
     bootId: number.bootId,
@@ -96,14 +101,6 @@ function numbersOf(request: InstanceRequest, own: OwnNumbers, now: number): Numb
     digest: number.digest,
   }
 }
-
-function bootOf(body: Record<string, unknown>): string | null {
-  const bootId = word(body.boot_id, 36)
-  return bootId !== null && UUID.test(bootId) ? bootId : null
-}
-
-const sequenceOf = ({ seq }: Record<string, unknown>): number | null =>
-  typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 0 ? seq : null
 
 /** Its own time, without one now. The vendor lets none lie in the future; a relay's wrong clock must not move it. */
 function observedAt(body: Record<string, unknown>, now: number): number {

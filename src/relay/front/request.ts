@@ -25,6 +25,18 @@ export const instanceIdOf = ({ body }: InstanceRequest): string | null => word(b
 
 export const productOf = ({ body }: InstanceRequest): string | null => word(body.product, 64)
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** What a report is numbered by, or null where its sender gave not both: one alone makes nothing count once. */
+export function sentNumbersOf({
+  boot_id,
+  seq,
+}: Record<string, unknown>): { bootId: string; seq: number } | null {
+  const bootId = word(boot_id, 36)
+  if (bootId === null || !UUID.test(bootId)) return null
+  return typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 0 ? { bootId, seq } : null
+}
+
 /** `ins_…`, as the live channel names instances. */
 export const publicInstance = (product: string, instanceId: string): string =>
   publicId('ins', instanceKey(product, instanceId))

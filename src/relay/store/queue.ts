@@ -33,10 +33,16 @@ interface Row {
   digest: string | null
 }
 
+type Holder = Pick<Row, 'product' | 'instance_id'>
+
+const holderOf = ({ product, instance_id }: Holder): string => `${product}\0${instance_id}`
+
 /** What a row costs beside its text. */
 const ROW_BYTES = 160
 /** A request of an instance is at most that. */
 const LARGEST_REPORT = 64 * 1024
+/** Of the whole: what one instance may hold of it. By default 4 MiB, some 10,000 heartbeats: 30 days of one in 5 min. */
+const INSTANCE_PART = 1 / 64
 
 export type ReportQueue = ReturnType<typeof reportQueue>
 
@@ -56,43 +62,74 @@ export function reportQueue(
     'select digest, boot_id, seq, observed_at from reports where digest is not null and observed_at >= ? order by id',
   )
   const next = database.prepare('select * from reports order by id limit ?')
-  const remove = database.prepare('delete from reports where id = ?')
-  const total = database.prepare('select count(*) as length, coalesce(sum(bytes), 0) as bytes from reports')
+  const remove = database.prepare('delete from reports where id = ? returning product, instance_id, bytes')
+  const total = database.prepare(
+    'select product, instance_id, count(*) as length, sum(bytes) as bytes from reports group by product, instance_id',
+  )
   const oldest = database.prepare('select min(observed_at) as at from reports')
   const tooOld = database.prepare('delete from reports where observed_at < ?')
   const giveWay = database.prepare(`
     delete from reports where id = (
       select id from reports where not acknowledges order by kind = 'heartbeat', id limit 1
-    ) returning bytes`)
-  let { length, bytes } = measured()
+    ) returning product, instance_id, bytes`)
+  const ownGiveWay = database.prepare(`
+    delete from reports where id = (
+      select id from reports where instance_id = ? and product = ? and not acknowledges
+      order by kind = 'heartbeat', id limit 1
+    ) returning product, instance_id, bytes`)
+  const share = Math.max(LARGEST_REPORT, Math.floor(mostBytes * INSTANCE_PART))
+  /** Bytes of each instance that something waits of. */
+  const held = new Map<string, number>()
+  let length = 0
+  let bytes = 0
   let dropped = 0
-  onLost(() => {
-    ;({ length, bytes } = measured())
-  })
+  measure()
+  onLost(measure)
 
-  function measured(): { length: number; bytes: number } {
-    const row = total.get() as { length: number; bytes: number }
-    return { length: row.length, bytes: row.bytes }
+  function measure(): void {
+    length = 0
+    bytes = 0
+    held.clear()
+    for (const row of total.all() as unknown as (Holder & { length: number; bytes: number })[]) {
+      length += row.length
+      bytes += row.bytes
+      held.set(holderOf(row), row.bytes)
+    }
+  }
+
+  function account(holder: string, reports: 1 | -1, size: number): void {
+    length += reports
+    bytes += reports * size
+    const left = (held.get(holder) ?? 0) + reports * size
+    if (left > 0) held.set(holder, left)
+    else held.delete(holder)
+  }
+
+  function drop(gone: unknown): boolean {
+    if (gone === undefined) return false
+    const row = gone as Holder & { bytes: number }
+    account(holderOf(row), -1, row.bytes)
+    dropped += 1
+    return true
   }
 
   return {
-    /** False where there is no room that something else could give. What waits already is not taken twice. */
+    /** False where there is no room that something else could give, of its own or of all. Nothing is taken twice. */
     add: (report: Omit<QueuedReport, 'id'>): boolean =>
       write(() => {
         const { kind, product, instanceId, bootId, seq, observedAt, body, acknowledges, digest } = report
         if (waiting.get(instanceId, bootId, seq, product) !== undefined) return true
         const size = Buffer.byteLength(body) + ROW_BYTES
         if (size > LARGEST_REPORT) return false
+        const holder = holderOf({ product, instance_id: instanceId })
+        while ((held.get(holder) ?? 0) + size > share) {
+          if (!drop(ownGiveWay.get(instanceId, product))) return false
+        }
         while (bytes + size > mostBytes) {
-          const gone = giveWay.get() as { bytes: number } | undefined
-          if (!gone) return false
-          bytes -= gone.bytes
-          length -= 1
-          dropped += 1
+          if (!drop(giveWay.get())) return false
         }
         put.run(kind, product, instanceId, bootId, seq, observedAt, size, body, acknowledges ? 1 : 0, digest)
-        bytes += size
-        length += 1
+        account(holder, 1, size)
         return true
       }),
     /** The oldest first. */
@@ -100,14 +137,16 @@ export function reportQueue(
     /** They are the vendor's now. */
     remove(ids: readonly number[]): void {
       write(() => {
-        for (const id of ids) remove.run(id)
+        for (const id of ids) {
+          const gone = remove.get(id) as (Holder & { bytes: number }) | undefined
+          if (gone) account(holderOf(gone), -1, gone.bytes)
+        }
       })
-      ;({ length, bytes } = measured())
     },
     /** Drops what the vendor would not take any more. `now`: unix milliseconds. */
     expire(now: number): void {
       dropped += Number(write(() => tooOld.run(now - mostAge)).changes)
-      ;({ length, bytes } = measured())
+      measure()
     },
     /** Those that the relay numbered itself, the oldest first. `since`: unix milliseconds. */
     digestsSince: (since: number) =>

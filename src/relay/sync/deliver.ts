@@ -2,12 +2,11 @@
 
 import { telemetryAnswer } from '../../contract/instance-api.schema.ts'
 import type { TelemetryAnswer } from '../../contract/instance-api.ts'
-import type { RelayReport } from '../../contract/relay-api.ts'
 import { RELAY_BATCH } from '../../contract/relay-api.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { rfc3339 } from '../../platform/time.ts'
 import type { QueuedReport, ReportQueue } from '../store/queue.ts'
 import type { Upstream } from '../upstream/client.ts'
+import { wireReport } from '../wire-report.ts'
 import type { SyncOutcome } from './licenses.ts'
 
 /** What a report itself can be at fault for; anything else says nothing of it. */
@@ -33,14 +32,15 @@ const AGAIN: SyncOutcome = { kind: 'away', why: 'reports still wait', retryAfter
 /** Where it is not done, the vendor was away or did not take it; nothing is lost. */
 export async function deliver(context: DeliverContext): Promise<SyncOutcome> {
   const { queue, upstream, relayKey, log } = context
+  let most = RELAY_BATCH
   while (!context.isStopping()) {
-    const batch = within(queue.next(RELAY_BATCH))
+    const batch = within(queue.next(most))
     if (batch.length === 0) return DONE
     const result = await upstream.send({
       method: 'POST',
       path: '/api/v1/telemetry',
       bearer: relayKey,
-      body: JSON.stringify({ reports: batch.map(wire) }),
+      body: JSON.stringify({ reports: batch.map(wireReport) }),
     })
     if (result.kind === 'away') return { ...result, why: `reports still wait: ${result.why}` }
     // Not this relay's word any more: the reports wait for a new enrolment, within their bounds.
@@ -56,33 +56,17 @@ export async function deliver(context: DeliverContext): Promise<SyncOutcome> {
     if (!isTaken && !SPOILT.has(result.status)) return AGAIN
     const rejected = taken?.rejected ?? []
     if (!isTaken && batch.length > 1) {
-      // One of them spoils the batch as a whole: they go one by one.
-      for (const one of batch) {
-        const outcome = await deliverOne(context, one)
-        if (outcome.kind !== 'done') return outcome
-      }
+      // One of them spoils the batch as a whole: halves find it, in twice as many requests as it can be halved.
+      most = Math.ceil(batch.length / 2)
       continue
     }
     if (rejected.length > 0 || result.status >= 300) {
       log.warn({ rejected, status: result.status }, 'the vendor did not take some reports')
     }
     queue.remove(batch.map(({ id }) => id))
+    most = Math.min(RELAY_BATCH, most * 2)
   }
   return AGAIN
-}
-
-async function deliverOne(
-  { queue, upstream, relayKey, log }: DeliverContext,
-  report: QueuedReport,
-): Promise<SyncOutcome> {
-  const body = JSON.stringify({ reports: [wire(report)] })
-  const result = await upstream.send({ method: 'POST', path: '/api/v1/telemetry', bearer: relayKey, body })
-  if (result.kind === 'away') return { ...result, why: `reports still wait: ${result.why}` }
-  const taken = result.status < 300 && telemetryAnswer.safeParse(result.body).success
-  if (!taken && !SPOILT.has(result.status)) return AGAIN
-  if (!taken) log.warn({ status: result.status, seq: report.seq }, 'the vendor refused a report')
-  queue.remove([report.id])
-  return DONE
 }
 
 /** As many from the front as one body holds. */
@@ -92,17 +76,4 @@ function within(reports: readonly QueuedReport[]): QueuedReport[] {
     bytes += body.length + 300
     return index === 0 || bytes <= BATCH_BYTES
   })
-}
-
-function wire(report: QueuedReport): RelayReport {
-  const { kind, product, instanceId, bootId, seq, observedAt, body } = report
-  return {
-    kind,
-    product,
-    instance_id: instanceId,
-    boot_id: bootId,
-    seq,
-    observed_at: rfc3339(new Date(observedAt)),
-    ...(JSON.parse(body) as Pick<RelayReport, 'metrics'>),
-  }
 }
