@@ -36,6 +36,12 @@ export function shownProofs(request: InstanceRequest, hash: HashProof): ShownPro
   return proofs
 }
 
+/** The refresh token that a request shows; it proves nothing by itself. */
+export function shownChain({ body }: InstanceRequest, hash: HashProof): string | null {
+  const token = word(body.refresh_token, 256)
+  return token === null ? null : hash('refresh_token', token)
+}
+
 /** The JWT in the Authorization header, or null. */
 export const shownJwt = ({ bearer }: InstanceRequest): string | null =>
   bearer?.startsWith('eyJ') ? bearer : null

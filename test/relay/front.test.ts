@@ -6,10 +6,16 @@ import { createWorld, type World } from '../support/world.ts'
 let app: TestApp
 let world: World
 let relay: TestRelay
+/** A lease of `lagging` that ended two days ago. */
+let expired: string
+const DAY = 86_400_000
 
 beforeAll(async () => {
-  app = await startTestApp({ startAt: new Date().toISOString() })
-  world = await createWorld(app)
+  app = await startTestApp({ startAt: new Date(Date.now() - 3 * DAY).toISOString() })
+  world = await createWorld(app, { license: { seat_limit: 4 } })
+  const body = { instance_id: 'lagging', version: '1' }
+  expired = (await app.call('POST', '/api/v1/licenses/token', { bearer: world.apiKey, body })).body.jwt
+  app.clock.advance(3 * DAY)
   relay = await startTestRelay(app)
 })
 
@@ -77,10 +83,17 @@ describe('with the vendor in reach', () => {
 describe('with the vendor away', () => {
   let online: Answer
   let activated: Answer
+  let lagging: Answer
   let away: TestRelay
+  const ended: Record<'same' | 'renewed', string> = { same: '', renewed: '' }
 
   beforeAll(async () => {
     online = await exchange('kept')
+    lagging = await exchange('lagging')
+    ended.same = await newestOfEnded()
+    ended.renewed = await newestOfEnded((license_id) =>
+      app.admin('POST', '/api-keys', { license_id, name: 'second' }),
+    )
     activated = await activate('seated')
     expect(activated.body.status).toBe('active')
     await heartbeat('seated')
@@ -108,6 +121,27 @@ describe('with the vendor away', () => {
       body: { instance_id: 'kept', version: '1', telemetry: { queries_total: 3 } },
     })
     expect(answer).toMatchObject({ status: 200, body: { jwt: online.body.jwt } })
+  })
+
+  test('an expired JWT of who has proven more before is given nothing without a proof beside it (T8)', async () => {
+    const refresh = (more: object) =>
+      relay.call('POST', '/api/v1/licenses/refresh', {
+        bearer: expired,
+        body: { instance_id: 'lagging', version: '1', ...more },
+      })
+    for (const more of [{}, { refresh_token: online.body.refresh_token }]) {
+      expect(await refresh(more)).toMatchObject({ status: 503, body: { error: 'vendor_unreachable' } })
+    }
+    const answer = await refresh({ refresh_token: lagging.body.refresh_token })
+    expect(answer).toMatchObject({ status: 200, body: { jwt: lagging.body.jwt } })
+  })
+
+  test('a session that the vendor said is over is served to none of its JWTs, a later one is', async () => {
+    expect(await refreshAs('parted', () => ended.same)).toMatchObject({ status: 503 })
+    expect(await refreshAs('parted', () => ended.renewed)).toMatchObject({
+      status: 200,
+      body: { jwt: ended.renewed },
+    })
   })
 
   test('activate and validate answer with what the vendor signed', async () => {
@@ -182,6 +216,22 @@ describe('with the vendor away', () => {
     expect(answer).toMatchObject({ status: 503, body: { error: 'vendor_unreachable' } })
     expect(answer.headers.get('Retry-After')).toBe('30')
   })
+
+  /** The last JWT of an instance one of whose earlier ones was told that its session is over. */
+  async function newestOfEnded(makeKey?: (license: string) => Promise<Answer>): Promise<string> {
+    const own = await world.another({ seat_limit: null })
+    const first = (await exchange('parted', own.apiKey)).body.jwt
+    const newest = makeKey
+      ? await exchange('parted', (await makeKey(own.licenseId)).body.api_key)
+      : await refreshAs('parted', () => first)
+    expect(newest.status).toBe(200)
+    await app.admin('POST', `/api-keys/${own.apiKeyId}/revoke`, { end_sessions: true })
+    expect(await refreshAs('parted', () => first)).toMatchObject({
+      status: 401,
+      body: { error: 'session_ended' },
+    })
+    return newest.body.jwt
+  }
 
   const refreshAs = (instance_id: string, bearer: () => string) =>
     relay.call('POST', '/api/v1/licenses/refresh', { bearer: bearer(), body: { instance_id, version: '1' } })

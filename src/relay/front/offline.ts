@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Action } from '../../contract/claims.ts'
 import type { LeaseAge } from '../../license/license-jwt.ts'
-import { shownJwt, shownProofs } from '../proofs.ts'
+import { shownChain, shownJwt, shownProofs } from '../proofs.ts'
 import type { FullHouse } from '../seats/full-house.ts'
 import { cacheHeader, type FreshnessTimes, syncState } from '../states.ts'
 import type { KeptGrant } from '../store/grants.ts'
@@ -150,7 +150,7 @@ export function offlineKnown(
 
 /** The license that a credential of the request proves at this instance, or that its own JWT names. */
 export async function provenLicense(
-  { grants, keys, hash }: Memory,
+  { grants, keys, hash, now }: Memory,
   request: InstanceRequest,
   instanceId: string,
   age: LeaseAge = 'unexpired',
@@ -162,8 +162,19 @@ export async function provenLicense(
   const jwt = shownJwt(request)
   if (jwt === null || grants.isRefused(hash('jwt', jwt))) return null
   const claims = await keys.licenseJwt(jwt, productOf(request), instanceId, age)
-  return claims?.instance_id === instanceId ? { product: claims.aud, licenseId: claims.license_id } : null
+  if (claims?.instance_id !== instanceId) return null
+  const license = { product: claims.aud, licenseId: claims.license_id }
+  if (claims.exp * 1000 > now()) return license
+  // An expired one may lie in any old backup: alone it is no proof where a better one is known (T8).
+  const chain = shownChain(request, hash)
+  const isLive = chain !== null && grants.proven(chain, instanceId).some(isOf(license))
+  return isLive || !grants.hasProof({ ...license, instanceId }) ? license : null
 }
+
+const isOf =
+  (license: { product: string; licenseId: string }) =>
+  (proven: { product: string; licenseId: string }): boolean =>
+    proven.product === license.product && proven.licenseId === license.licenseId
 
 /** Open products send no credential with a heartbeat: a token of an instance then goes to nobody. */
 async function isProven(context: Memory, request: InstanceRequest, instanceId: string): Promise<boolean> {

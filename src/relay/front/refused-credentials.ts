@@ -1,4 +1,4 @@
-// Which credentials a 401 of the vendor ends. Only those that would prove something here: of strangers nothing is kept.
+// Which credentials a 401 of the vendor ends, and which session. Only those that would prove something here: of strangers nothing is kept.
 import { shownJwt, shownProofs } from '../proofs.ts'
 import type { Memory } from './remember.ts'
 import { type InstanceRequest, productOf, word } from './request.ts'
@@ -31,6 +31,34 @@ export async function refusedCredentials(
     refused.push({ hmac: hash('jwt', jwt), until: end * 1000 })
   }
   return refused
+}
+
+export interface EndedSession {
+  licenseId: string
+  /** The kept JWT of that session. */
+  jwt: string
+}
+
+/**
+ * The kept grant whose session the vendor says is over (`session_ended`): of the same seat, or begun with the same
+ * credential. Any JWT of that session would else be given the kept one again. A session that began since is another.
+ */
+export async function endedSession(
+  { grants, keys }: Pick<Memory, 'grants' | 'keys'>,
+  request: InstanceRequest,
+  { product, instanceId }: { product: string; instanceId: string },
+  answer: Record<string, unknown>,
+): Promise<EndedSession | null> {
+  const jwt = answer.error === 'session_ended' ? shownJwt(request) : null
+  const shown = jwt === null ? null : await keys.licenseJwt(jwt, product, instanceId)
+  if (!shown) return null
+  const by = answer.reason === 'credential_revoked' ? 'cred' : 'act'
+  for (const grant of grants.ofInstance(product, instanceId)) {
+    if (grant.licenseId !== shown.license_id) continue
+    const kept = await keys.licenseJwt(grant.jwt, product, instanceId)
+    if (kept && kept[by] === shown[by]) return { licenseId: grant.licenseId, jwt: grant.jwt }
+  }
+  return null
 }
 
 async function endOfKey({ keys }: Pick<Memory, 'keys'>, request: InstanceRequest): Promise<number | null> {

@@ -6,7 +6,12 @@ import type { GrantStore, KeptGrant } from '../store/grants.ts'
 import type { Turn } from '../store/latest-words.ts'
 import type { WordStore } from '../store/words.ts'
 import type { VendorKeys } from '../upstream/vendor-keys.ts'
-import { type RefusedCredential, refusedCredentials } from './refused-credentials.ts'
+import {
+  type EndedSession,
+  endedSession,
+  type RefusedCredential,
+  refusedCredentials,
+} from './refused-credentials.ts'
 import { type InstanceRequest, instanceIdOf, nonceOf, productOf, word } from './request.ts'
 
 export interface Memory {
@@ -35,6 +40,7 @@ interface Believed {
   directive: DirectiveClaims | null
   entitlement: { licenseId: string; token: string } | null
   refused: RefusedCredential[]
+  ended: EndedSession | null
 }
 
 /** When a request was sent on to the vendor. */
@@ -66,6 +72,7 @@ export async function remember(
     directive: await directiveIn(memory, request, named, answer),
     entitlement: status < 300 ? await entitlementIn(memory, named, answer) : null,
     refused: status === 401 ? await refusedCredentials(memory, request, named) : [],
+    ended: status === 401 ? await endedSession(memory, request, named, answer) : null,
   }
   memory.commits.write(() => keep(memory, request, asked, named, believed, status < 300 ? answer : null))
   return granted && { ...named, licenseId: granted.licenseId }
@@ -85,7 +92,7 @@ function keep(
   request: InstanceRequest,
   asked: Asked,
   named: Named,
-  { granted, directive, entitlement, refused }: Believed,
+  { granted, directive, entitlement, refused, ended }: Believed,
   success: Record<string, unknown> | null,
 ): void {
   const { grants, words, now } = memory
@@ -94,12 +101,23 @@ function keep(
     directive?.license_id == null ? 0 : grants.newestIssued(named.product, directive.license_id, asked.at)
   const action = directive && words.hear(directive, { asked: asked.turn, newestGrant, at: now() })
   for (const { hmac, until } of refused) grants.disown(hmac, named.instanceId, now(), until)
+  if (ended !== null) partEnded(memory, named, ended)
   if (success !== null) noteInstance(memory, named, success, nonceOf(request) === null)
   if (action !== null) grants.obey(named.product, named.instanceId, action)
   if (success !== null && granted) {
     keepGrant(memory, { ...granted, ...named }, shownProofs(request, memory.hash), success)
   }
   if (entitlement) grants.entitle(named.product, named.instanceId, entitlement.licenseId, entitlement.token)
+}
+
+/** Unless the vendor has granted it anew meanwhile. */
+function partEnded(
+  { grants }: Memory,
+  { product, instanceId }: Named,
+  { licenseId, jwt }: EndedSession,
+): void {
+  const [kept] = grants.ofInstance(product, instanceId).filter((grant) => grant.jwt === jwt)
+  if (kept) grants.part(product, instanceId, licenseId)
 }
 
 function keepGrant(
@@ -112,6 +130,8 @@ function keepGrant(
   for (const { hmac, kind } of proofs) grants.prove(hmac, kind, granted, now())
   const token = word(answer.instance_token, 256)
   if (token !== null) grants.prove(hash('instance_token', token), 'instance_token', granted, now())
+  const chain = word(answer.refresh_token, 256)
+  if (chain !== null) grants.proveChain(hash('refresh_token', chain), granted, now())
 }
 
 /** `plain`: who asks for no directive is told by plain words. Everybody else goes by what was signed alone (T1). */

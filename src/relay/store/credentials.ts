@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Commits } from './commits.ts'
 
-export type ProofKind = 'api_key' | 'license_key' | 'instance_token' | 'jwt'
+export type ProofKind = 'api_key' | 'license_key' | 'instance_token' | 'jwt' | 'refresh_token'
 
 interface Named {
   product: string
@@ -29,6 +29,14 @@ export function credentialStore(database: DatabaseSync, { write }: Commits, most
   )
   const drop = database.prepare('delete from proofs where hmac = ? and instance_id = ?')
   const part = database.prepare('delete from proofs where product = ? and instance_id = ? and license_id = ?')
+  const ofSeat = database.prepare(
+    'select 1 as found from proofs where product = ? and instance_id = ? and license_id = ? limit 1',
+  )
+  // The one before it too: the answer that brought the last one may be lost.
+  const outdate = database.prepare(`
+    delete from proofs where kind = 'refresh_token' and product = ? and instance_id = ? and license_id = ?
+      and hmac not in (select hmac from proofs where kind = 'refresh_token' and product = ? and instance_id = ?
+        and license_id = ? order by used_at desc, rowid desc limit 2)`)
   const refuse = database.prepare(
     'insert into refused (hmac, at, until) values (?, ?, ?) on conflict do nothing',
   )
@@ -51,6 +59,15 @@ export function credentialStore(database: DatabaseSync, { write }: Commits, most
         untilCounted = Math.ceil(most / 10)
         giveWay.run(most)
       }),
+    /** The vendor gave the instance this refresh token: it and the one before prove that who shows them holds the chain. */
+    proveChain: (hmac: string, g: Named, at: number): void =>
+      write(() => {
+        put.run(hmac, 'refresh_token', g.product, g.instanceId, g.licenseId, at)
+        const seat = [g.product, g.instanceId, g.licenseId]
+        outdate.run(...seat, ...seat)
+      }),
+    /** Whether any credential is known that proves this license at the instance. */
+    hasProof: (g: Named): boolean => ofSeat.get(g.product, g.instanceId, g.licenseId) !== undefined,
     /** What the credential was accepted for at this instance, the last use first. */
     proven: (hmac: string, instanceId: string) =>
       (proven.all(hmac, instanceId) as { product: string; license_id: string }[]).map((row) => ({

@@ -71,11 +71,17 @@ const FROM_1 = `
   ${SINCE_2}
 `
 
+/** A file of any format may have it, so that it needs none of its own. */
+const INDEXES = 'create index if not exists proofs_by_seat on proofs (product, instance_id, license_id)'
+
 /** Makes the tables, or brings them up to date: all of it or nothing. @throws for a file of a newer version. */
 export function makeTables(database: DatabaseSync): void {
   const found = Number(database.prepare('pragma user_version').get()?.user_version)
-  if (found === FORMAT) return
+  if (found === FORMAT) {
+    database.exec(INDEXES)
+    return
+  }
   const work = found === 0 ? TABLES + SINCE_2 : found === 1 ? FROM_1 : null
   if (work === null) throw new Error(`its format is ${found}, this version reads ${FORMAT}`)
-  database.exec(`begin; ${work} pragma user_version = ${FORMAT}; commit`)
+  database.exec(`begin; ${work} ${INDEXES}; pragma user_version = ${FORMAT}; commit`)
 }
