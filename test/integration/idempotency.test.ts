@@ -96,16 +96,17 @@ describe('an idempotency key', () => {
 
   test('is refused with another body or query, and is another key on another path or for another admin', async () => {
     const first = await post('/customers', 'key-1')
+    const suspendPath = `/licenses/${world.licenseId}/suspend`
+    const suspend = await post(suspendPath, 'key-1', { reason: 'x' })
+    expect([suspend.status, suspend.headers.get(REPLAYED)]).toEqual([200, null])
     for (const [path, body] of [
       ['/customers', { name: 'Bob' }],
-      ['/customers?x=1', MADE],
+      [`${suspendPath}?dry_run=true`, { reason: 'x' }],
     ] as const) {
       const reused = await post(path, 'key-1', body)
       expect([reused.status, reused.body.error]).toEqual([422, 'idempotency_key_reused'])
       expect(reused.body.fix).toContain('new key')
     }
-    const suspend = await post(`/licenses/${world.licenseId}/suspend`, 'key-1', { reason: 'x' })
-    expect([suspend.status, suspend.headers.get(REPLAYED)]).toEqual([200, null])
     const { secret } = await createAdminKey(app.ctx, { name: 'b', role: 'operator', expires_at: null })
     const theirs = await post('/customers', 'key-1', MADE, app, secret)
     expect(theirs.status).toBe(201)
