@@ -2,9 +2,9 @@
 import type { Context as HonoContext } from 'hono'
 import type { Services } from '../domain/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { RateLimit } from '../platform/rate-limit.ts'
 import type { HeldBodies } from './middleware/held-bodies.ts'
 import type { Gate } from './middleware/overload.ts'
-import type { RateLimit } from './middleware/rate-limit.ts'
 import type { SyncDoor } from './sync.ts'
 
 /** Answers of `/readyz`, each with what is wrong when it is. */

@@ -1,8 +1,8 @@
 // The bound on strangers' instances as the settings want it, for a process on Node and for an isolate of a Worker alike.
 import type { Settings } from '../config/settings.ts'
 import { boundNewcomers, NEWCOMERS_PER_ADDRESS, type Newcomers } from '../domain/instances/newcomers.ts'
-import { tokenBuckets } from '../http/middleware/rate-limit.ts'
 import { systemClock } from '../platform/clock.ts'
+import { tokenBuckets } from '../platform/rate-limit.ts'
 import { HOUR_SECONDS } from '../platform/time.ts'
 
 export const newcomersOf = ({ rateLimit }: Settings): Newcomers =>

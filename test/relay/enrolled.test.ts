@@ -12,6 +12,7 @@ import { query } from '../support/query.ts'
 import { removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { listen, refusedWith, type SyncClient } from '../support/sync-client.ts'
+import { type VendorInFront, vendorInFront } from '../support/vendor-in-front.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 let app: TestApp
@@ -255,6 +256,80 @@ describe('its live channel', () => {
     expect(performance.now() - began).toBeLessThan(3000)
     expect([(await known.closed).code, (await stranger.closed).code]).toEqual([1001, 1001])
     relay = await relay.again()
+  })
+})
+
+describe('what the vendor refuses one request for', () => {
+  let vendor: VendorInFront
+  let mine: TestRelay
+  let own: World
+
+  beforeAll(async () => {
+    own = await world.another({ seat_limit: null })
+    vendor = await vendorInFront(app.url)
+    mine = await startTestRelay(app, { customerId: world.customerId, upstream: vendor.url })
+    await until(async () => (await upstreamOf()) === 'reachable')
+  })
+
+  afterAll(async () => {
+    await mine.stop()
+    await removeRelay(mine)
+    await vendor.stop()
+  })
+
+  const upstreamOf = async () => (await mine.local('GET', '/api/licenses/sync-status')).body.upstream
+  const ask = (instance: string) =>
+    mine.call('POST', '/api/v1/licenses/token', {
+      bearer: own.apiKey,
+      body: { instance_id: instance, version: '1' },
+    })
+  const register = (instance: string, bearer?: string) =>
+    mine.call('POST', '/api/v1/instances/register', {
+      bearer,
+      body: { instance_id: instance, product: world.product },
+    })
+
+  test('with 429 goes to its sender as the vendor said it, and everybody else is served by the vendor', async () => {
+    expect(await ask('neighbour')).toMatchObject({ status: 200 })
+    vendor.refuse(/register$/, 'too_many_unproven')
+    const answer = await register('stranger')
+    expect(answer).toMatchObject({ status: 429, body: { error: 'too_many_unproven' } })
+    expect(answer.headers.get('Retry-After')).toBe('77')
+    const served = await ask('neighbour')
+    expect(served.status).toBe(200)
+    expect(served.headers.get('Leasehold-Cache')).toBeNull()
+    expect(await upstreamOf()).toBe('reachable')
+  })
+
+  test.each(['overloaded', 'shutting_down'] as const)(
+    'with 503 %s is answered from the cache, and everybody else by the vendor',
+    async (error) => {
+      vendor.refuse(/token$/, error)
+      expect((await ask('neighbour')).headers.get('Leasehold-Cache')).toMatch(/^hit/)
+      vendor.refuse(null)
+      expect((await ask('other')).headers.get('Leasehold-Cache')).toBeNull()
+      expect(await upstreamOf()).toBe('reachable')
+    },
+  )
+
+  test('with 503 of its database is an outage, for everybody', async () => {
+    vendor.refuse(/token$/, 'database_unavailable')
+    expect((await ask('neighbour')).headers.get('Leasehold-Cache')).toMatch(/^hit/)
+    vendor.refuse(null)
+    expect((await ask('neighbour')).headers.get('Leasehold-Cache')).toMatch(/^hit/)
+    await until(async () => (await ask('neighbour')).headers.get('Leasehold-Cache') === null)
+  })
+
+  test('an address that shows no credential is bounded before it reaches the vendor', async () => {
+    vendor.refuse(/register$/, 'invalid_request')
+    const answers = await Promise.all(Array.from({ length: 61 }, (_, i) => register(`stranger-${i}`)))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused[0]).toMatchObject({ body: { error: 'rate_limited', reason: 'address', limit: 60 } })
+    expect(Number(refused[0]?.headers.get('Retry-After'))).toBeGreaterThan(0)
+    expect((await register('known', 'lit_shown')).status).toBe(422)
+    vendor.refuse(null)
+    expect(await ask('neighbour')).toMatchObject({ status: 200 })
   })
 })
 

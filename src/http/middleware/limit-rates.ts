@@ -3,9 +3,9 @@ import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../../domain/context.ts'
 import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
 import { networkOf } from '../../platform/network.ts'
+import type { RateLimit } from '../../platform/rate-limit.ts'
 import { fingerprintOf, type KnownCredentials } from './known-credentials.ts'
 import { isSignOfLife } from './load-class.ts'
-import type { RateLimit } from './rate-limit.ts'
 
 export interface RateLimits {
   address: RateLimit

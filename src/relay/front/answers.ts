@@ -36,6 +36,8 @@ export interface Answer {
   status: number
   text: string
   cache?: string
+  /** The vendor's own `Retry-After`. */
+  retryAfter?: string
 }
 
 /** `full`: the allotment's limit that was met. `why` the vendor was asked in vain. `bound`: to another machine. */
@@ -87,6 +89,7 @@ export async function answer(
     return {
       status: result.status,
       text: withOwnChannel(await served(context, request, result), request.sync),
+      ...(result.retryAfter === null ? {} : { retryAfter: result.retryAfter }),
     }
   }
   const offline = context.keeps

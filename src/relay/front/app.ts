@@ -5,10 +5,12 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ERRORS, type ErrorCode } from '../../contract/errors.ts'
 import { SYNC_PATH } from '../../contract/sync.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { findJsonFault } from '../../platform/json-faults.ts'
 import { fullHouseWords } from '../seats/full-house.ts'
 import { type Answer, answer, type Exchange, type FrontContext, type Refused } from './answers.ts'
 import type { InstanceRequest } from './request.ts'
+import { STRANGERS_PER_MINUTE, strangerBound } from './strangers.ts'
 
 const PATHS: Readonly<Record<Exchange, string>> = {
   exchange: '/api/v1/licenses/token',
@@ -27,6 +29,7 @@ const LONGEST_CREDENTIAL = 65_536
 
 /** `publicUrl`: where instances reach the relay; without one, where they say they did. */
 export function mountFront(app: Hono, context: FrontContext, publicUrl: string | null): void {
+  const waitOf = strangerBound(systemClock.monotonic)
   for (const [what, path] of Object.entries(PATHS) as [Exchange, string][]) {
     const maxSize = what === 'telemetry' ? BATCH_BYTES : ORDINARY_BYTES
     const limit = bodyLimit({
@@ -34,6 +37,8 @@ export function mountFront(app: Hono, context: FrontContext, publicUrl: string |
       onError: (c) => problem(c, 'body_too_large', `The body is over ${maxSize} bytes.`),
     })
     app.post(path, limit, async (c) => {
+      const wait = waitOf(c, what)
+      if (wait > 0) return tooMany(c, wait)
       const request = await requestOf(c, publicUrl)
       if ('code' in request) return problem(c, request.code, request.detail)
       return respond(c, await answer(context, what, request))
@@ -68,6 +73,15 @@ async function requestOf(
   return { code: 'invalid_json', detail: 'The body is not a JSON object.' }
 }
 
+const tooMany = (c: Context, seconds: number): Response => {
+  c.header('Retry-After', String(seconds))
+  return problem(c, 'rate_limited', 'Too many requests without a credential from this address.', {
+    reason: 'address',
+    limit: STRANGERS_PER_MINUTE,
+    fix: `Try again in ${seconds} s, or with the instance token.`,
+  })
+}
+
 const channelOf = (url: string): string => url.replace(/^http/, 'ws') + SYNC_PATH
 
 function respond(c: Context, given: Answer | Refused): Response {
@@ -97,6 +111,7 @@ function respond(c: Context, given: Answer | Refused): Response {
     'Content-Type': problems ? 'application/problem+json' : 'application/json',
     'Cache-Control': 'no-store',
     ...(given.cache === undefined ? {} : { 'Leasehold-Cache': given.cache }),
+    ...(given.retryAfter === undefined ? {} : { 'Retry-After': given.retryAfter }),
     ...(given.status === 401 ? { 'WWW-Authenticate': 'Bearer realm="leasehold"' } : {}),
   })
 }

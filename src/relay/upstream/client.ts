@@ -20,9 +20,18 @@ export interface RetryAfter {
   status: number
 }
 
-/** `away`: nobody answered, or with 429 or 5xx, which say nothing about the request (reference, section 3). */
+/**
+ * `away`: nobody answered, or with a 5xx, which says nothing about the request (reference, section 3). A 429 is an answer to
+ * an instance, with its `retryAfter` as it came; the relay itself is told by it to wait.
+ */
 export type UpstreamResult =
-  | { kind: 'answer'; status: number; text: string; body: Record<string, unknown> | null }
+  | {
+      kind: 'answer'
+      status: number
+      text: string
+      body: Record<string, unknown> | null
+      retryAfter: string | null
+    }
   | Away
 
 export interface Away {
@@ -41,7 +50,7 @@ export interface Upstream {
   list(request: UpstreamRequest): Promise<ListResult>
   /** How often the vendor answered, and how often it was away. */
   readonly counts: { answered: number; away: number }
-  /** The last result; null before the first. */
+  /** Whether the last request met an outage; null before the first. */
   isAway(): boolean | null
   /** How far the vendor's clock is ahead, in milliseconds; null where no answer has told. Unsigned: it grants nothing. */
   clockOffset(): number | null
@@ -49,6 +58,8 @@ export interface Upstream {
 
 /** Clients give up after ten seconds: by then they must have what is kept. */
 const INSTANCE_MS = 3000
+/** A 503 with one of these concerns its own request: others are served meanwhile. */
+const PASSING: readonly unknown[] = ['overloaded', 'shutting_down']
 /** Milliseconds after an outage in which requests of instances are answered from the cache at once. */
 const PROBE_MS = 1000
 
@@ -69,31 +80,37 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
   let awaySince = 0
   let told: { date: number; at: number } | null = null
 
-  const note = (why: string | null): void => {
+  /** `passing`: it says nothing about the requests of others. */
+  const note = (why: string | null, passing = false): void => {
     counts[why === null ? 'answered' : 'away'] += 1
+    if (passing) return
     const changed = (why !== null) !== away
     away = why !== null
     if (away) awaySince = host.clock.monotonic()
     if (changed) onChange(away, why ?? '')
   }
 
-  async function ask({ method, path, bearer, body }: UpstreamRequest, longest = timeout) {
+  async function ask({ method, path, bearer, body }: UpstreamRequest, longest = timeout, waits = false) {
     const result = await sendHttp(host, { method, url: url + path, bearer, body, timeout: longest })
-    if (!result.ok) return { away: result.why, retryAfter: null }
+    if (!result.ok) return { away: result.why, passing: false, retryAfter: null }
     const { status, headers } = result
     const date = Date.parse(headers.get('Date') ?? '')
     if (!Number.isNaN(date)) told = { date, at: host.clock.monotonic() }
-    if (status === 429 || status >= 500) {
-      const ms = readRetryAfter(headers.get('Retry-After'), now())
-      return { away: `status ${status}`, retryAfter: ms === null ? null : { ms, status } }
-    }
     const json = parse(result.text)
+    const isObject = typeof json === 'object' && json !== null
+    const wait = headers.get('Retry-After')
+    // A proxy's 429 in HTML is no word of the vendor.
+    if (status >= 500 || (status === 429 && !(waits && isObject))) {
+      const ms = readRetryAfter(wait, now())
+      const passing = status === 429 || (isObject && 'error' in json && PASSING.includes(json.error))
+      return { away: `status ${status}`, passing, retryAfter: ms === null ? null : { ms, status } }
+    }
     // A captive portal answers 200 with a page of its own.
     const isKeySet = path.startsWith('/.well-known/') && status === 200
-    if ((typeof json !== 'object' || json === null) && !isKeySet && status !== 204) {
-      return { away: 'the answer is not the JSON of a license server', retryAfter: null }
+    if (!isObject && !isKeySet && status !== 204) {
+      return { away: 'the answer is not the JSON of a license server', passing: false, retryAfter: null }
     }
-    return { away: null, status, text: result.text, json, link: headers.get('Link') }
+    return { away: null, status, text: result.text, json, link: headers.get('Link'), wait }
   }
 
   return {
@@ -105,16 +122,17 @@ export function upstreamClient({ host, url, timeout, now, onChange }: UpstreamPo
       if (waits && away === true && host.clock.monotonic() - awaySince < PROBE_MS) {
         return { kind: 'away', why: 'it could not be reached a moment ago', retryAfter: null }
       }
-      const result = await ask(request, waits ? Math.min(timeout, INSTANCE_MS) : timeout)
-      note(result.away)
+      const result = await ask(request, waits ? Math.min(timeout, INSTANCE_MS) : timeout, waits)
+      note(result.away, result.passing)
       if (result.away !== null) return { kind: 'away', why: result.away, retryAfter: result.retryAfter }
-      const { status, text, json } = result
+      const { status, text, json, wait: retryAfter } = result
       const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-      return { kind: 'answer', status, text, body: isObject ? (json as Record<string, unknown>) : null }
+      const read = isObject ? (json as Record<string, unknown>) : null
+      return { kind: 'answer', status, text, body: read, retryAfter }
     },
     async list(request) {
       const result = await ask(request)
-      note(result.away)
+      note(result.away, result.passing)
       if (result.away !== null) return { kind: 'away', why: result.away, retryAfter: result.retryAfter }
       const { status, json, link } = result
       if (status < 300 && !Array.isArray(json))

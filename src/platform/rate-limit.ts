@@ -1,5 +1,5 @@
 // Token buckets by key, in this process's memory. Bounded: the key that was idle longest is forgotten.
-import type { Clock } from '../../platform/clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface Taken {
   /** Seconds until one may pass; 0 when this one may. */
@@ -21,7 +21,7 @@ const MOST_KEYS = 50_000
 const MINUTE_MS = 60_000
 
 /** `quota` requests a window (milliseconds) and key; a full window's worth may come at once. */
-export function tokenBuckets(clock: Clock, quota: number, window = MINUTE_MS): RateLimit {
+export function tokenBuckets(clock: Pick<Clock, 'monotonic'>, quota: number, window = MINUTE_MS): RateLimit {
   const buckets = new Map<string, { tokens: number; at: number }>()
   const perMillisecond = quota / window
   const look = (key: string) => {
