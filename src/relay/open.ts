@@ -20,7 +20,7 @@ import { lostAt, openDatabase } from './store/open.ts'
 import { type Prune, pruning } from './store/prune.ts'
 import { reportQueue } from './store/queue.ts'
 import { wordStore } from './store/words.ts'
-import { askWhenStale } from './sync/freshness.ts'
+import { askWhenStale, licenseSyncedAt } from './sync/freshness.ts'
 import { type LicenseList, licenseList } from './sync/licenses.ts'
 import { upstreamClient } from './upstream/client.ts'
 import { openVendorKeys } from './upstream/vendor-keys.ts'
@@ -109,7 +109,11 @@ export async function openRelay({
     await allotments.load()
     const sign = leaseSigner(key.privateKey, key.kid)
     const allotment = allotments.of
+    const list = licenseList(words)
+    const syncedAt = licenseSyncedAt(list.known, grants)
     const seats = seatOffice({
+      times: settings,
+      syncedAt,
       relayId,
       sign,
       leases,
@@ -124,7 +128,6 @@ export async function openRelay({
       onChange: onSeat,
     })
     const queue = reportQueue(database, commits, { mostBytes: settings.queueBytes, mostAge: MOST_REPORT_AGE })
-    const list = licenseList(words)
     const fingerprint = serverFingerprint()
     const own = ownNumbers({ words, queue, commits, hash: requestHash(key.proofKey), now })
     return {
@@ -145,6 +148,7 @@ export async function openRelay({
         seats,
         log,
         times: settings,
+        syncedAt,
         intervals: INTERVALS,
         queue,
         binding: machineBinding(list.known, fingerprint, log),

@@ -266,6 +266,28 @@ test('the metrics are those that dashboards know', async () => {
   expect(await metrics()).toContain(`{license="${world.licenseId}",product="keldris",state="synced"} 1`)
 })
 
+test('answers, metrics and status tell one age of a license: when the vendor last spoke of it', async () => {
+  const own = await world.another({ seat_limit: null })
+  const before = { LICENSE_CACHE_TTL: '1800000', LEASEHOLD_UPSTREAM: app.url }
+  relay = await relay.again({ LICENSE_CACHE_TTL: '2000', LEASEHOLD_DEVELOPMENT_LICENSE: '' })
+  expect((await exchange('aging', own.apiKey)).status).toBe(200)
+  await new Promise((done) => setTimeout(done, 2100))
+  await synced()
+  relay = await relay.again({ LEASEHOLD_UPSTREAM: 'http://127.0.0.1:9' })
+  const told = async () => {
+    const { headers } = await exchange('aging', own.apiKey)
+    const { licenses } = (await relay.local('GET', '/api/licenses/sync-status')).body
+    const { state } = licenses.find(({ license_id }: { license_id: string }) => license_id === own.licenseId)
+    const metric = `{license="${own.licenseId}",product="keldris",state="${state}"} 1`
+    expect(await metrics()).toContain(metric)
+    return [headers.get('Leasehold-Cache'), state]
+  }
+  expect(await told()).toEqual([expect.stringMatching(/^hit; age=[01]$/), 'synced'])
+  await new Promise((done) => setTimeout(done, 2100))
+  expect(await told()).toEqual([expect.stringMatching(/^stale; age=[2-4]$/), 'stale'])
+  relay = await relay.again(before)
+})
+
 test('the cache is cleaned up by the clock, and not where that is switched off', async () => {
   // A tier without grace: its last lease ends with the license.
   const expires_at = new Date(Date.now() + 1000).toISOString()

@@ -399,6 +399,16 @@ describe('what is of no more use', () => {
     expect(await cleaned(NOW + 401 * DAY_MS)).toBe(0)
   })
 
+  test('the last grant of a license is known to any of its instances, after a restart too', () => {
+    const grants = grantStore(database, commits)
+    grants.keep(grant({ instanceId: 'b', syncedAt: NOW + 5 }))
+    grants.keep(grant({ instanceId: 'a', syncedAt: NOW + 2 }))
+    expect([grants.answeredAt('lic_1'), grants.answeredAt('lic_2')]).toEqual([NOW + 5, 0])
+    commits.close()
+    again()
+    expect(grantStore(database, commits).answeredAt('lic_1')).toBe(NOW + 5)
+  })
+
   test('a credential that the vendor refused stays so while it is known from elsewhere', () => {
     const grants = grantStore(database, commits)
     const prune = pruning(database, commits)
@@ -545,7 +555,7 @@ describe('reports without a number of their own', () => {
       commits,
       queue: waiting,
       own: numbers(),
-      grants: { proven: () => [], isRefused: () => false },
+      grants: { proven: () => [], isRefused: () => false, hasProof: () => false },
       keys: {
         licenseJwt: async (_jwt: string, _product: null, _instance: string, age: string) =>
           age === 'within_grace' ? { aud: 'keldris', license_id: 'lic_1', instance_id: 'a' } : null,

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type DeliverContext, deliver } from '../../src/relay/sync/deliver.ts'
 import { type SyncEngine, startSync } from '../../src/relay/sync/engine.ts'
-import { askWhenStale } from '../../src/relay/sync/freshness.ts'
+import { askWhenStale, licenseSyncedAt } from '../../src/relay/sync/freshness.ts'
 import type { KnownLicenses, SyncOutcome } from '../../src/relay/sync/licenses.ts'
 import { upstreamClient } from '../../src/relay/upstream/client.ts'
 import { nodeHost } from '../../src/sdk/host/node.ts'
@@ -134,6 +134,15 @@ describe('a report that spoils its batch', () => {
     expect(delivered).toEqual(Array.from({ length: 1200 }, (_, seq) => seq).filter((seq) => seq !== 333))
     expect(requests).toBeLessThan(50)
   })
+})
+
+test('a license is as old as the list that names it, or as a later grant of it', () => {
+  const named = { licenses: [{ license_id: 'lic_1' }], syncedAt: 5000 } as KnownLicenses
+  const at = (licenseId: string, granted: number) =>
+    licenseSyncedAt(() => named, { answeredAt: () => granted })(licenseId)
+  expect([at('lic_1', 4000), at('lic_1', 6000), at('lic_2', 4000), at('lic_2', 0)]).toEqual([
+    5000, 6000, 4000, 0,
+  ])
 })
 
 describe('a vendor that asks for patience', () => {

@@ -7,6 +7,8 @@ import { shownChain, shownJwt, shownProofs } from '../proofs.ts'
 import type { FullHouse } from '../seats/full-house.ts'
 import { cacheHeader, type FreshnessTimes, syncState } from '../states.ts'
 import type { KeptGrant } from '../store/grants.ts'
+import type { KeptInstance } from '../store/instances.ts'
+import type { LicenseSyncedAt } from '../sync/freshness.ts'
 import type { Memory } from './remember.ts'
 import { type InstanceRequest, instanceIdOf, productOf } from './request.ts'
 
@@ -21,6 +23,7 @@ export const NOTHING: OfflineAnswer = { kind: 'nothing', why: 'unknown_instance'
 
 export interface OfflineContext extends Memory {
   times: FreshnessTimes
+  syncedAt: LicenseSyncedAt
   /** Seconds; what clients are told where the vendor has told nothing. */
   intervals: { heartbeat: number; refresh: number }
 }
@@ -53,7 +56,7 @@ async function held(
     grant.expiresAt * 1000 > now &&
     (await context.keys.licenseJwt(grant.jwt, grant.product, instanceId, 'unexpired')) !== null
   if (!holds) return { ok: false, answer: { kind: 'nothing', why: 'lease_over' } }
-  return { ok: true, grant, cache: cacheOf(context, grant.syncedAt) }
+  return { ok: true, grant, cache: cacheOf(context, context.syncedAt(grant.licenseId)) }
 }
 
 /** Answer to exchange and refresh. */
@@ -120,7 +123,7 @@ export async function offlineHeartbeat(
   const shown = entitlement !== null && (await isProven(context, request, instance.instanceId))
   return {
     kind: 'kept',
-    cache: cacheOf(context, instance.syncedAt),
+    cache: cacheOf(context, lastHeard(context, instance)),
     body: {
       status: 'ok',
       action,
@@ -145,7 +148,7 @@ export function offlineKnown(
   const instance =
     instanceId === null || product === null ? null : context.grants.instance(product, instanceId)
   if (!instance) return { kind: 'nothing', why: 'unknown_instance' }
-  return { kind: 'kept', cache: cacheOf(context, instance.syncedAt), body: { status } }
+  return { kind: 'kept', cache: cacheOf(context, lastHeard(context, instance)), body: { status } }
 }
 
 /** The license that a credential of the request proves at this instance, or that its own JWT names. */
@@ -196,7 +199,14 @@ async function liveEntitlement({ keys, words }: Memory, grant: KeptGrant): Promi
   return grant.entitlement
 }
 
-function cacheOf({ times, now }: OfflineContext, syncedAt: number): string {
+/** When the vendor last spoke of the instance's license; of the instance, where it has none. Unix milliseconds. */
+function lastHeard({ grants, syncedAt }: OfflineContext, instance: KeptInstance): number {
+  const [grant] = grants.ofInstance(instance.product, instance.instanceId)
+  return grant ? syncedAt(grant.licenseId) : instance.syncedAt
+}
+
+/** `Leasehold-Cache` of an answer about what the vendor said last then, in unix milliseconds. */
+export function cacheOf({ times, now }: Pick<OfflineContext, 'times' | 'now'>, syncedAt: number): string {
   return cacheHeader(syncState({ syncedAt, endsAt: null }, times, now()), syncedAt, now())
 }
 

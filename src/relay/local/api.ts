@@ -90,7 +90,7 @@ function whyNot(license: LicenseStanding | undefined, standing: Standing): strin
 const isOver = ({ expires_at }: LicenseStanding, at: number): boolean =>
   expires_at !== null && at > Date.parse(expires_at)
 
-function shape(license: LicenseStanding, { fingerprint, syncedAt }: Standing) {
+function shape(license: LicenseStanding, { fingerprint }: Standing) {
   return {
     id: license.license_id,
     organization_name: license.organization_name,
@@ -103,7 +103,7 @@ function shape(license: LicenseStanding, { fingerprint, syncedAt }: Standing) {
     expires_at: license.expires_at,
     server_fingerprint: fingerprint,
     sync_status: license.state,
-    last_sync: new Date(syncedAt).toISOString(),
+    last_sync: new Date(license.syncedAt).toISOString(),
   }
 }
 

@@ -14,6 +14,8 @@ const DAY_MS = 86_400_000
 
 export interface LicenseStanding extends RelayLicense {
   state: SyncState
+  /** Unix milliseconds of what the vendor last said of it. */
+  syncedAt: number
   /** Whole days, −1 past the end, null if perpetual. */
   daysLeft: number | null
   /** Instances with a grant in force, and seats leased by this relay. */
@@ -51,7 +53,7 @@ export interface StandingParts {
   isLive(): boolean
   sync: SyncEngine
   known(): KnownLicenses
-  front: Pick<FrontContext, 'counts' | 'grants' | 'binding'>
+  front: Pick<FrontContext, 'counts' | 'grants' | 'binding' | 'syncedAt'>
   leases: LeaseStore
   allotments: Allotments
   queue: ReportQueue
@@ -77,7 +79,7 @@ export function standingOf(parts: StandingParts): Standing {
     syncedAt,
     licenses: licenses.map((license) => ({
       ...license,
-      ...timeLeft(license, syncedAt, parts.times, now),
+      ...timeLeft(license, parts.front.syncedAt(license.license_id), parts.times, now),
       instances: held.filter(({ licenseId }) => licenseId === license.license_id).length,
       leased: parts.leases.live(license.license_id, Math.floor(now / 1000)).length,
       foreignMachine: parts.front.binding.isForeign(license.license_id),
@@ -95,7 +97,7 @@ export function standingOf(parts: StandingParts): Standing {
 function timeLeft(license: RelayLicense, syncedAt: number, times: FreshnessTimes, now: number) {
   const endsAt = license.expires_at === null ? null : Date.parse(license.expires_at)
   const daysLeft = endsAt === null ? null : now > endsAt ? -1 : Math.floor((endsAt - now) / DAY_MS)
-  return { state: syncState({ syncedAt, endsAt }, times, now), daysLeft }
+  return { state: syncState({ syncedAt, endsAt }, times, now), syncedAt, daysLeft }
 }
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)

@@ -2,11 +2,13 @@
 import { PERPETUAL } from '../../contract/catalog.ts'
 import { rfc3339 } from '../../platform/time.ts'
 import type { OfflineAnswer } from '../front/offline.ts'
-import { actionOf } from '../front/offline.ts'
+import { actionOf, cacheOf } from '../front/offline.ts'
 import type { Memory } from '../front/remember.ts'
 import { type InstanceRequest, instanceIdOf, productOf, word } from '../front/request.ts'
 import { shownProofs } from '../proofs.ts'
+import type { FreshnessTimes } from '../states.ts'
 import type { LeaseStore } from '../store/leases.ts'
+import type { LicenseSyncedAt } from '../sync/freshness.ts'
 import type { HeldAllotment } from './allotments.ts'
 import { type FullHouse, fullHouseWords } from './full-house.ts'
 import type { SignLease } from './lease.ts'
@@ -24,6 +26,8 @@ export interface SeatOffice {
 }
 
 export interface SeatOfficeParts extends Memory {
+  times: FreshnessTimes
+  syncedAt: LicenseSyncedAt
   relayId: string
   sign: SignLease
   leases: LeaseStore
@@ -74,10 +78,11 @@ export function seatOffice(parts: SeatOfficeParts): SeatOffice {
         grants.touch({ ...known, action, config: null, syncedAt: held.syncedAt, seenAt: parts.now() })
         return null
       })
-      if (full !== null) return denial(request, held, full)
+      const cache = cacheOf(parts, parts.syncedAt(claims.license_id) || held.syncedAt)
+      if (full !== null) return denial(request, held, full, cache)
       const signed = await parts.sign({ relayId: parts.relayId, ...lease, allotment: token })
       parts.onChange()
-      return { kind: 'kept', cache: 'hit; age=0', body: body(request, held, signed, expiresAt - issuedAt) }
+      return { kind: 'kept', cache, body: body(request, held, signed, expiresAt - issuedAt) }
     },
     async giveBack(request) {
       const [product, instanceId] = [productOf(request), instanceIdOf(request)]
@@ -109,11 +114,16 @@ async function licenseShown(
 }
 
 /** A denial is an answer where a license key asks (reference, section 1); an API key waits for the vendor. */
-function denial(request: InstanceRequest, held: HeldAllotment, full: FullHouse): OfflineAnswer {
+function denial(
+  request: InstanceRequest,
+  held: HeldAllotment,
+  full: FullHouse,
+  cache: string,
+): OfflineAnswer {
   if (request.body.license_key === undefined) return { kind: 'full', full }
   return {
     kind: 'kept',
-    cache: 'hit; age=0',
+    cache,
     body: { ...seatFacts(held), status: 'limit_reached', ...full, ...fullHouseWords(full) },
   }
 }

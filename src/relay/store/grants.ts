@@ -62,6 +62,18 @@ export function grantStore(database: DatabaseSync, commits: Commits, bounds = BO
   const all = database.prepare('select * from grants order by license_id, instance_id')
   const holders = database.prepare('select product, instance_id from grants where license_id = ?')
   const drop = database.prepare('delete from grants where product = ? and instance_id = ? and license_id = ?')
+  const ages = database.prepare('select license_id, max(synced_at) as at from grants group by license_id')
+  // In memory: each answer from the cache asks for one, and a site has few licenses.
+  let answeredAt = answers()
+  commits.onLost(() => {
+    answeredAt = answers()
+  })
+
+  function answers(): Map<string, number> {
+    const found = ages.all() as { license_id: string; at: number }[]
+    return new Map(found.map(({ license_id, at }) => [license_id, at]))
+  }
+
   const credentials = credentialStore(database, commits, bounds.proofs)
 
   return {
@@ -71,12 +83,15 @@ export function grantStore(database: DatabaseSync, commits: Commits, bounds = BO
       write(() => {
         const { product, instanceId, licenseId, jwt, issuedAt, expiresAt, syncedAt, answer, entitlement } = g
         put.run(product, instanceId, licenseId, jwt, issuedAt, expiresAt, syncedAt, answer, entitlement)
+        answeredAt.set(licenseId, Math.max(syncedAt, answeredAt.get(licenseId) ?? 0))
       }),
     entitle: (product: string, instanceId: string, licenseId: string, token: string | null): void =>
       write(() => void entitle.run(token, product, instanceId, licenseId)),
     /** The newest first. */
     ofInstance: (product: string, instanceId: string): KeptGrant[] =>
       (ofInstance.all(product, instanceId) as unknown as GrantRow[]).map(grantOf),
+    /** Unix milliseconds of the vendor's last grant of the license, to whichever instance; 0 where there is none. */
+    answeredAt: (licenseId: string): number => answeredAt.get(licenseId) ?? 0,
     /** Unix seconds: when the newest grant of the license was issued that was had by then; 0 where there was none. */
     newestIssued: (product: string, licenseId: string, by: number): number =>
       (newest.get(product, licenseId, by) as { at: number | null }).at ?? 0,
