@@ -52,6 +52,8 @@ export interface OpenOptions {
   onSeat(): void
   /** Somebody met a license that is not fresh. */
   onStale(): void
+  /** The relay answered this instance itself, because the vendor did not. */
+  onOwn(instanceId: string): void
 }
 
 /** @throws StartError with what is missing or unsafe. */
@@ -61,6 +63,7 @@ export async function openRelay({
   onUpstream,
   onSeat,
   onStale,
+  onOwn,
 }: OpenOptions): Promise<OpenedRelay> {
   const database = openDatabase(settings.folder, log)
   try {
@@ -155,6 +158,7 @@ export async function openRelay({
         own,
         meet: askWhenStale({ known: list.known, times: settings, now, ask: onStale }),
         keeps: settings.cache,
+        answeredOwn: onOwn,
         counts: { kept: 0, missed: 0, inGrace: 0, forwarded: 0 },
       },
       close() {

@@ -43,6 +43,7 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     },
     onSeat: () => void (front.upstream.isAway() === true || sync.soon()),
     onStale: () => sync.ask(),
+    onOwn: (instanceId) => channel.owe(instanceId),
   })
   const { front, enrolment, leases, allotments } = relay
   const sync = startSync({
@@ -53,7 +54,14 @@ export async function startRelay(settings: RelaySettings, log: Logger): Promise<
     chance: Math.random,
     now: front.now,
   })
-  const channel = openChannel({ memory: front, enrolment, log, onHint: sync.soon })
+  const channel = openChannel({
+    memory: front,
+    enrolment,
+    log,
+    upstream: front.upstream,
+    onHint: sync.soon,
+    onOwed: sync.ask,
+  })
   const standing = () =>
     standingOf({
       relayId: enrolment.relayId,

@@ -312,6 +312,36 @@ describe('what the vendor refuses one request for', () => {
     },
   )
 
+  test('with 503 is told of again to who asked in vain, and to no other, while the channel stays open', async () => {
+    const [jwt, bystander] = [(await ask('hinted')).body.jwt, (await ask('bystander')).body.jwt]
+    const client = await listen(mine.url, { bearer: jwt })
+    const other = await listen(mine.url, { bearer: bystander })
+    const resyncs = ({ messages }: SyncClient) =>
+      messages.filter(({ type }) => type === 'resync_required').length
+    await delay(100)
+    const [before, ofOther] = [resyncs(client), resyncs(other)]
+    vendor.refuse(/./, 'database_unavailable')
+    expect((await ask('hinted')).headers.get('Leasehold-Cache')).toMatch(/^hit/)
+    expect((await ask('hinted-unheard')).status).toBe(503)
+    await delay(300)
+    expect(resyncs(client)).toBe(before)
+    vendor.refuse(null)
+    // Nobody asks for anything: the relay itself finds that the vendor is there.
+    await until(() => resyncs(client) === before + 1, 10_000)
+    expect((await ask('hinted')).headers.get('Leasehold-Cache')).toBeNull()
+    expect(resyncs(other)).toBe(ofOther)
+    // Whoever had no socket at that moment is told when it opens one.
+    const place = client.messages.findLast(({ type }) => type === 'resync_required')
+    const hello = { last_event: place && 'event' in place ? place.event : 0 }
+    const { jwt: unheard } = (await ask('hinted-unheard')).body
+    const late = await listen(mine.url, { bearer: unheard, hello })
+    await until(() => resyncs(late) === 1)
+    const again = await listen(mine.url, { bearer: unheard, hello })
+    await delay(100)
+    expect(resyncs(again)).toBe(0)
+    for (const one of [client, other, late, again]) await one.close()
+  })
+
   test('with 503 of its database is an outage, for everybody', async () => {
     vendor.refuse(/token$/, 'database_unavailable')
     expect((await ask('neighbour')).headers.get('Leasehold-Cache')).toMatch(/^hit/)
@@ -363,7 +393,9 @@ test('an upstream that floods its channel costs one question at once, and few af
     memory,
     enrolment: { upstream: `http://127.0.0.1:${port}`, relayKey: 'lrk_of-a-test-0000000' },
     log: silentLog,
+    upstream: { counts: { answered: 0, away: 0 }, isAway: () => false },
     onHint: () => void asked.licenses++,
+    onOwed: () => {},
   })
   await until(() => lastSent > 0 && performance.now() - lastSent > 700)
   expect(asked.keys).toBe(1)

@@ -6,7 +6,7 @@ import { ERRORS, type ErrorCode, type Problem } from '../../src/contract/errors.
 
 export interface VendorInFront {
   url: string
-  /** Answers what has such a path with this problem, and `Retry-After: 77`; null passes everything on. */
+  /** Answers what has such a path with this problem, and a `Retry-After` of 77 s (429) or 1 s; null passes everything on. */
   refuse(path: RegExp | null, error?: ErrorCode): void
   stop(): Promise<void>
 }
@@ -17,9 +17,10 @@ export async function vendorInFront(target: string): Promise<VendorInFront> {
   const pass: RequestListener = (from, to) => {
     if (refused?.path.test(from.url ?? '')) {
       from.resume()
+      const wait = refused.problem.status === 429 ? '77' : '1'
       to.writeHead(refused.problem.status, {
         'Content-Type': 'application/problem+json',
-        'Retry-After': '77',
+        'Retry-After': wait,
       })
       to.end(JSON.stringify(refused.problem))
       return

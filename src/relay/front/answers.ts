@@ -55,6 +55,8 @@ export interface FrontContext extends OfflineContext {
   seats: SeatOffice
   /** Told with each request: a license that is not fresh is synced. */
   meet(): void
+  /** Told of each instance that the vendor did not answer. */
+  answeredOwn(instanceId: string): void
   /** Whether answers are kept (ENABLE_CACHE). */
   keeps: boolean
   counts: { kept: number; missed: number; inGrace: number; forwarded: number }
@@ -92,6 +94,8 @@ export async function answer(
       ...(result.retryAfter === null ? {} : { retryAfter: result.retryAfter }),
     }
   }
+  const instanceId = instanceIdOf(request)
+  if (instanceId !== null) context.answeredOwn(instanceId)
   const offline = context.keeps
     ? await acknowledged(answerOffline(context, what, request), onDisk).catch(cannotKeep(context))
     : NOTHING

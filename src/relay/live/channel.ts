@@ -4,8 +4,10 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Memory } from '../front/remember.ts'
 import type { Enrolment } from '../identity.ts'
 import { paced } from '../sync/paced.ts'
+import type { Upstream } from '../upstream/client.ts'
 import { REFETCH_MS } from '../upstream/vendor-keys.ts'
 import { type InstanceSockets, instanceSockets } from './instance-sockets.ts'
+import { owedHints } from './owed.ts'
 import { passOn } from './pass-on.ts'
 import { keepUpstreamSocket } from './upstream-socket.ts'
 
@@ -20,6 +22,9 @@ export interface ChannelPort {
   log: Logger
   /** Something changed, or may have: ask the vendor. */
   onHint(): void
+  upstream: Pick<Upstream, 'counts' | 'isAway'>
+  /** Somebody waits for the vendor: ask it, if it may be asked now. */
+  onOwed(): void
 }
 
 export interface Channel {
@@ -27,11 +32,22 @@ export interface Channel {
   isOpen(): boolean
   /** The vendor came or went, as other requests tell. */
   check(): void
+  /** The relay answered this instance itself. */
+  owe(instanceId: string): void
   stop(): Promise<void>
 }
 
-export function openChannel({ memory, enrolment, log, onHint }: ChannelPort): Channel {
-  const sockets = instanceSockets(memory)
+export function openChannel(port: ChannelPort): Channel {
+  const { memory, enrolment, log, upstream, onHint } = port
+  const sockets: InstanceSockets = instanceSockets(memory, (instanceId) => owed.claim(instanceId))
+  const owed = owedHints({
+    answered: () => upstream.counts.answered,
+    isAway: () => upstream.isAway() === true,
+    ask: port.onOwed,
+    tell: sockets.resyncOf,
+    listening: sockets.listening,
+    now: () => performance.now(),
+  })
   const hints = passOn(sockets)
   const hinted = paced(HINT_STEP_MS, onHint)
   const keysChanged = paced(KEYS_STEP_MS, () => void memory.keys.refetch().catch(() => false))
@@ -53,8 +69,13 @@ export function openChannel({ memory, enrolment, log, onHint }: ChannelPort): Ch
   return {
     sockets,
     isOpen: live.isOpen,
-    check: live.check,
+    check() {
+      live.check()
+      owed.look()
+    },
+    owe: owed.owe,
     stop() {
+      owed.stop()
       live.stop()
       return sockets.close()
     },

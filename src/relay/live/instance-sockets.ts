@@ -51,13 +51,21 @@ export interface InstanceSockets {
   tell(event: SyncEvent): void
   /** What was missed cannot be told. `event`: where the vendor's numbers stand now, which may be lower than before. */
   resync(event: number): void
+  /** The same to these alone: to all of their sockets. Those that have one. */
+  resyncOf(instanceIds: ReadonlySet<string>): ReadonlySet<string>
+  /** Who has a socket that was let in. */
+  listening(): string[]
   /** Instances' sockets that were let in. */
   count(): number
   /** Sends every client elsewhere (1001), strangers too, and resolves when all have gone, or after a second. */
   close(): Promise<void>
 }
 
-export function instanceSockets(memory: ListenerMemory): InstanceSockets {
+/** `claim`: whether an instance that has just said hello is owed a word to ask anew. */
+export function instanceSockets(
+  memory: ListenerMemory,
+  claim: (instanceId: string) => boolean,
+): InstanceSockets {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: SYNC_MOST_BYTES,
@@ -126,7 +134,9 @@ export function instanceSockets(memory: ListenerMemory): InstanceSockets {
     connection.welcomed = true
     send(connection, textOf({ type: 'welcome', event: newest, ping_interval: SYNC_PING_SECONDS }), now)
     // Another place in the events than ours: one question of the instance makes it sure.
-    if (hello.last_event !== newest) send(connection, textOf({ type: 'resync_required', event: newest }), now)
+    const isOwed = claim(listener.instanceId)
+    if (isOwed || hello.last_event !== newest)
+      send(connection, textOf({ type: 'resync_required', event: newest }), now)
   }
 
   /** Of too many sockets of one instance, the one that was silent the longest gives way. */
@@ -176,6 +186,19 @@ export function instanceSockets(memory: ListenerMemory): InstanceSockets {
       const text = textOf({ type: 'resync_required', event })
       for (const connection of welcomed()) send(connection, text, monotonic())
     },
+    resyncOf(instanceIds) {
+      const text = textOf({ type: 'resync_required', event: newest })
+      const told = new Set<string>()
+      for (const connection of welcomed()) {
+        const { instanceId } = connection.listener ?? {}
+        if (instanceId === undefined || connection.closingAt !== null || !instanceIds.has(instanceId))
+          continue
+        send(connection, text, monotonic())
+        told.add(instanceId)
+      }
+      return told
+    },
+    listening: () => welcomed().flatMap(({ listener }) => (listener === null ? [] : [listener.instanceId])),
     count: () => welcomed().length,
     async close() {
       stopping = true
