@@ -352,7 +352,7 @@ describe('what the vendor refuses one request for', () => {
 
   test('an address that shows no credential is bounded before it reaches the vendor', async () => {
     vendor.refuse(/register$/, 'invalid_request')
-    const answers = await Promise.all(Array.from({ length: 61 }, (_, i) => register(`stranger-${i}`)))
+    const answers = await Promise.all(Array.from({ length: 90 }, (_, i) => register(`stranger-${i}`)))
     const refused = answers.filter(({ status }) => status === 429)
     expect(refused.length).toBeGreaterThan(0)
     expect(refused[0]).toMatchObject({ body: { error: 'rate_limited', reason: 'address', limit: 60 } })
