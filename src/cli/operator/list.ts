@@ -16,14 +16,17 @@ export interface ListOptions {
   json?: boolean | undefined
 }
 
+/** What is asked for, and how it is shown. */
+export interface Listing {
+  verb: Verb
+  columns: Verb['columns']
+  path: string
+  query: URLSearchParams
+}
+
 export async function printList(
   client: AdminClient,
-  {
-    verb,
-    columns,
-    path,
-    query,
-  }: { verb: Verb; columns: Verb['columns']; path: string; query: URLSearchParams },
+  { verb, columns, path, query }: Listing,
   options: ListOptions,
   io: CommandIo,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 import { isJsonObject } from '../../license/json.ts'
 import { type CommandIo, RefusedError } from '../command.ts'
 import type { AdminClient } from './client.ts'
-import { linked } from './list.ts'
+import { type Listing, linked } from './list.ts'
 import type { Row, Verb } from './resource.ts'
 import { table } from './show.ts'
 
@@ -11,12 +11,7 @@ const ROWS_OF_A_PAGE = 10_000
 
 export async function printPages(
   client: AdminClient,
-  {
-    verb,
-    columns,
-    path,
-    query,
-  }: { verb: Verb; columns: Verb['columns']; path: string; query: URLSearchParams },
+  { verb, columns, path, query }: Listing,
   { json, csv }: { json: boolean; csv: boolean },
   io: CommandIo,
 ): Promise<void> {
