@@ -1,7 +1,6 @@
 // The HTTP application: the order of the middleware, the routers, and how errors become problems.
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { Refusal } from '../domain/context.ts'
-import type { HttpEnv } from '../domain/routing.ts'
+import { Refusal } from '../domain/kernel/context.ts'
 import { unlimited } from '../platform/rate-limit.ts'
 import type { AppDependencies } from './environment.ts'
 import { mountHealth } from './health.ts'
@@ -23,6 +22,7 @@ import { mountDocument } from './openapi.ts'
 import { methodsOf, operationsOf } from './operations.ts'
 import { problemResponse, refuseInvalid } from './problem.ts'
 import { mountAdminApi, mountPublicApi } from './routers.ts'
+import type { HttpEnv } from './routing.ts'
 import { mountSync } from './sync.ts'
 
 /** Builds the app. Holds no state of its own that a request depends on: everything is in `deps`. */

@@ -1,6 +1,6 @@
 // What holds for every operation and stands in no contract of its own: refusals by class, idempotency keys. Changes the
 // document, serves nothing.
-import type { Router } from '../domain/routing.ts'
+import type { Router } from './routing.ts'
 
 type Document = ReturnType<Router['getOpenAPI31Document']>
 type Parameter = { $ref: string }

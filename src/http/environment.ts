@@ -1,6 +1,6 @@
 // What the app is built from: the services and the few things that only the runtime knows.
 import type { Context as HonoContext } from 'hono'
-import type { Services } from '../domain/context.ts'
+import type { Services } from '../domain/kernel/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { RateLimit } from '../platform/rate-limit.ts'
 import type { HeldBodies } from './middleware/held-bodies.ts'

@@ -1,9 +1,9 @@
 // Liveness, readiness and metrics, for whoever runs the server.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import { livenessRoute, metricsRoute, readinessRoute } from '../contract/server.routes.ts'
-import type { HttpEnv } from '../domain/routing.ts'
 import type { AppDependencies } from './environment.ts'
 import { RETRY_AFTER_SECONDS } from './problem.ts'
+import type { HttpEnv } from './routing.ts'
 
 export function mountHealth(app: OpenAPIHono<HttpEnv>, deps: AppDependencies): void {
   app.openapi(createRoute(livenessRoute), (c) => c.json({ status: 'ok' as const }, 200))

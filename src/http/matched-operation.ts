@@ -1,7 +1,7 @@
 // Which of the declared operations serves a request. Judges nothing.
 import { matchedRoutes } from 'hono/route'
-import type { Context } from '../domain/routing.ts'
 import { type Operation, servedPath } from './operations.ts'
+import type { Context } from './routing.ts'
 
 export type MatchedOperation = (c: Context) => Operation | undefined
 

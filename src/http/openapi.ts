@@ -1,8 +1,8 @@
 // `/openapi.json`: the document made from the very routes that serve.
 import { createRoute } from '@hono/zod-openapi'
 import { documentRoute } from '../contract/server.routes.ts'
-import type { Router } from '../domain/routing.ts'
 import { describeAll, registerShared } from './describe.ts'
+import type { Router } from './routing.ts'
 
 const ABOUT = {
   openapi: '3.1.0',

@@ -1,6 +1,6 @@
 // The operations that the app was mounted with, as their contracts declare them. Answers no request.
 import { ROLES, type Role } from '../contract/catalog.ts'
-import type { Router } from '../domain/routing.ts'
+import type { Router } from './routing.ts'
 
 export interface Operation {
   /** In upper case. */

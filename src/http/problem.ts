@@ -4,10 +4,10 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ZodError } from 'zod'
 import { ERRORS, type ErrorCode, type Problem } from '../contract/errors.ts'
 import { isDatabaseAway } from '../db/errors.ts'
-import { Refusal } from '../domain/context.ts'
-import type { Context } from '../domain/routing.ts'
+import { Refusal } from '../domain/kernel/context.ts'
 import { AppError } from '../platform/app-error.ts'
 import { escapePointer } from '../platform/json-faults.ts'
+import type { Context } from './routing.ts'
 
 export const RETRY_AFTER_SECONDS = '5'
 

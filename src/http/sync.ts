@@ -2,11 +2,11 @@
 import { createRoute } from '@hono/zod-openapi'
 import { syncRoute } from '../contract/server.routes.ts'
 import { SYNC_PATH } from '../contract/sync.ts'
-import { Refusal } from '../domain/context.ts'
-import { bearerOf, type Context, type Router } from '../domain/routing.ts'
+import { Refusal } from '../domain/kernel/context.ts'
 import { authenticatePeer } from '../domain/sync/authenticate-peer.ts'
 import type { Peer } from '../domain/sync/peer.ts'
 import { networkOf } from '../platform/network.ts'
+import { bearerOf, type Context, type Router } from './routing.ts'
 
 /** Opens the socket. `peer` is null where the credential comes in the first message. */
 export type SyncDoor = (c: Context, peer: Peer | null, network: string) => Promise<Response>

@@ -1,5 +1,5 @@
 // What a background job is. The jobs themselves are in list.ts, what runs them is run-due-jobs.ts.
-import type { Ctx } from '../domain/context.ts'
+import type { Ctx } from '../domain/kernel/context.ts'
 
 export interface Job {
   /** Key of its lease row, shared by all processes: never change it. */

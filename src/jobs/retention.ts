@@ -1,8 +1,8 @@
 // Deletes what has been kept long enough. Reports leave with their partitions. A new table adds one entry here.
 import { type SQL, sql } from 'drizzle-orm'
-import { BUDGET_WINDOW } from '../domain/action-budget/spend-budget.ts'
-import type { Ctx } from '../domain/context.ts'
 import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
+import type { Ctx } from '../domain/kernel/context.ts'
+import { BUDGET_WINDOW } from '../domain/kernel/spend-budget.ts'
 import { addDays, addSeconds, DAY_SECONDS } from '../platform/time.ts'
 
 /** Small enough that nobody waits for the locks of one statement. */

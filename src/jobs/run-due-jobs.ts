@@ -1,6 +1,6 @@
 // Runs what is due, each job under its lease. Called by a timer on Node and by the cron of a Worker alike.
 import { driverError, isDatabaseAway } from '../db/errors.ts'
-import type { Ctx, Services } from '../domain/context.ts'
+import type { Ctx, Services } from '../domain/kernel/context.ts'
 import { publicId, uuidv7 } from '../platform/ids.ts'
 import { redactText } from '../platform/redact.ts'
 import type { Job } from './job.ts'

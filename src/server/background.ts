@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import type { Settings } from '../config/settings.ts'
 import { isDatabaseAway } from '../db/errors.ts'
-import type { Services } from '../domain/context.ts'
+import type { Services } from '../domain/kernel/context.ts'
 import type { ClockGuard } from '../domain/signing/clock-guard.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { runDueJobs } from '../jobs/run-due-jobs.ts'

@@ -1,7 +1,7 @@
 // What `/metrics` says besides the requests: few series, and one small query a scrape.
 import { sql } from 'drizzle-orm'
 import type { Watchdog } from '../db/watchdog.ts'
-import type { Services } from '../domain/context.ts'
+import type { Services } from '../domain/kernel/context.ts'
 import type { AppDependencies } from '../http/environment.ts'
 import { type PromMetrics, promMetrics } from '../platform/metrics-prom.ts'
 

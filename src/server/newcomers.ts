@@ -1,6 +1,7 @@
 // The bound on strangers' instances as the settings want it, for a process on Node and for an isolate of a Worker alike.
 import type { Settings } from '../config/settings.ts'
-import { boundNewcomers, NEWCOMERS_PER_ADDRESS, type Newcomers } from '../domain/instances/newcomers.ts'
+import { boundNewcomers, NEWCOMERS_PER_ADDRESS } from '../domain/fleet/newcomers.ts'
+import type { Newcomers } from '../domain/kernel/context.ts'
 import { systemClock } from '../platform/clock.ts'
 import { tokenBuckets } from '../platform/rate-limit.ts'
 import { HOUR_SECONDS } from '../platform/time.ts'

@@ -1,7 +1,7 @@
 // Opens what every verb needs from a migrated database: the keys, the pepper, the keyring, all proven to fit together.
 import type { Settings } from '../config/settings.ts'
 import type { Database } from '../db/client.ts'
-import type { DomainSettings, Services } from '../domain/context.ts'
+import type { DomainSettings, Services } from '../domain/kernel/context.ts'
 import { type ClockGuard, guardKeyring, guardRootKey } from '../domain/signing/clock-guard.ts'
 import { keyringCache } from '../domain/signing/keyring.ts'
 import { openPepper } from '../domain/signing/server-secrets.ts'

@@ -2,7 +2,7 @@
 // clocks agree (T7). Each look measures the clock anew.
 import { appliedMigrations } from '../db/applied-migrations.ts'
 import type { Watchdog } from '../db/watchdog.ts'
-import type { Services } from '../domain/context.ts'
+import type { Services } from '../domain/kernel/context.ts'
 import { type ClockGuard, MOST_SKEW_MS } from '../domain/signing/clock-guard.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import type { Readiness } from '../http/environment.ts'

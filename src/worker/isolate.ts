@@ -1,6 +1,6 @@
 // What an isolate keeps from request to request. Anything in it may vanish at any time; no connection is in it.
 import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../config/worker-settings.ts'
-import type { Newcomers } from '../domain/instances/newcomers.ts'
+import type { Newcomers } from '../domain/kernel/context.ts'
 import { type ClockGuard, clockGuard } from '../domain/signing/clock-guard.ts'
 import { type KeyringMemory, keyringMemory } from '../domain/signing/keyring.ts'
 import { createApp } from '../http/app.ts'

@@ -3,7 +3,7 @@ import journal from '../../drizzle/meta/_journal.json' with { type: 'json' }
 import { connectDatabase, connectProbe } from '../db/client.ts'
 import { isDatabaseAway } from '../db/errors.ts'
 import { databaseWatchdog, type Watchdog } from '../db/watchdog.ts'
-import type { Services } from '../domain/context.ts'
+import type { Services } from '../domain/kernel/context.ts'
 import { guardKeyring, guardRootKey } from '../domain/signing/clock-guard.ts'
 import { keyringCache } from '../domain/signing/keyring.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'

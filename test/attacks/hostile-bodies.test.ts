@@ -1,7 +1,7 @@
 // Hostile bodies, ids and queries against every route that the server's own document names.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findLicenseKey } from '../../src/domain/activation/find-license-key.ts'
+import { findLicenseKey } from '../../src/domain/instance-api/proof/find-license-key.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { type Answer, startTestApp, type TestApp } from '../support/app.ts'
 import { countingDatabase } from '../support/counting-database.ts'

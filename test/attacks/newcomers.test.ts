@@ -1,7 +1,7 @@
 // Strangers who register without end: how many one address and one product take, and who leaves again (T9, T11).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensurePartitions } from '../../src/db/partitions.ts'
-import { boundNewcomers, NEWCOMERS_PER_ADDRESS } from '../../src/domain/instances/newcomers.ts'
+import { boundNewcomers, NEWCOMERS_PER_ADDRESS } from '../../src/domain/fleet/newcomers.ts'
 import { removeSilentInstances } from '../../src/domain/instances/remove-silent.ts'
 import { tokenBuckets } from '../../src/platform/rate-limit.ts'
 import { type Answer, startTestApp, type TestApp } from '../support/app.ts'

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { transaction } from '../../src/db/transaction.ts'
-import { spendBudget } from '../../src/domain/action-budget/spend-budget.ts'
-import type { Ctx } from '../../src/domain/context.ts'
 import { setAction } from '../../src/domain/instances/set-action.ts'
+import type { Ctx } from '../../src/domain/kernel/context.ts'
+import { spendBudget } from '../../src/domain/kernel/spend-budget.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { createWorld, type World } from '../support/world.ts'
 

@@ -6,7 +6,7 @@ import { authenticateAdmin } from '../../src/domain/admin-keys/authenticate-admi
 import { changeAdminKey } from '../../src/domain/admin-keys/change-admin-key.ts'
 import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
 import { revokeAdminKey } from '../../src/domain/admin-keys/revoke-admin-key.ts'
-import type { Ctx } from '../../src/domain/context.ts'
+import type { Ctx } from '../../src/domain/kernel/context.ts'
 import { mintCredential } from '../../src/platform/credentials.ts'
 import { parsePublicId } from '../../src/platform/ids.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectDatabase, type Database, type DatabaseConnection } from '../../src/db/client.ts'
-import type { Ctx, Services } from '../../src/domain/context.ts'
+import type { Ctx, Services } from '../../src/domain/kernel/context.ts'
 import { clockGuard, guardKeyring, guardRootKey } from '../../src/domain/signing/clock-guard.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { measureSkew } from '../../src/domain/signing/measure-skew.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { recordRelayReports } from '../../src/domain/telemetry/record-relay-reports.ts'
+import { recordRelayReports } from '../../src/domain/instance-api/record-relay-reports.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { countingDatabase } from '../support/counting-database.ts'
 import { query } from '../support/query.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { transaction } from '../../src/db/transaction.ts'
-import { recordChange } from '../../src/domain/audit/record-change.ts'
+import { recordChange } from '../../src/domain/kernel/record-change.ts'
 import { newestEvent } from '../../src/domain/sync/read-events.ts'
 import { mintCredential } from '../../src/platform/credentials.ts'
 import { instanceKey, parsePublicId, publicId } from '../../src/platform/ids.ts'

@@ -1,7 +1,7 @@
 // One row of the refresh chain and its requests, at times that the test names. Every state goes through JSON.
 import { expect } from 'vitest'
-import { advanceLineage, type LineageAdvance } from '../../src/domain/instances/lineage.ts'
-import { type LineageState, readLineageState } from '../../src/domain/instances/lineage-state.ts'
+import { advanceLineage, type LineageAdvance } from '../../src/domain/fleet/lineage.ts'
+import { type LineageState, readLineageState } from '../../src/domain/fleet/lineage-state.ts'
 import { dice } from './lineage-world.ts'
 
 export const SCOPE = { key: new Uint8Array(32).fill(9), product: 'keldris', instanceId: 'node-1' }

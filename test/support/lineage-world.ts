@@ -1,8 +1,8 @@
 // A small world for the refresh chain: one server row, disks, processes, a lossy network, and a clock that events
 // move. It drives the real advanceLineage and knows nothing of its rules.
 import { createSecretKey } from 'node:crypto'
-import { advanceLineage, type LineageOutcome } from '../../src/domain/instances/lineage.ts'
-import { readLineageState } from '../../src/domain/instances/lineage-state.ts'
+import { advanceLineage, type LineageOutcome } from '../../src/domain/fleet/lineage.ts'
+import { readLineageState } from '../../src/domain/fleet/lineage-state.ts'
 import type { RandomBytes } from '../../src/platform/random.ts'
 
 export const SECOND = 1000

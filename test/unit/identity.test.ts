@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { judgeIdentity, type KnownIdentity, type TokenWish } from '../../src/domain/instances/identity.ts'
+import {
+  judgeIdentity,
+  type KnownIdentity,
+  type TokenWish,
+} from '../../src/domain/instance-api/proof/identity.ts'
 
 const known = (more: Partial<KnownIdentity> = {}): KnownIdentity => ({
   hasToken: true,

@@ -1,8 +1,8 @@
 // When copies show, and the bound on what is stored (T5).
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readLineageState, withReturn } from '../../src/domain/instances/lineage-state.ts'
-import { issueRefreshToken, readRefreshToken } from '../../src/domain/instances/refresh-token.ts'
+import { readLineageState, withReturn } from '../../src/domain/fleet/lineage-state.ts'
+import { issueRefreshToken, readRefreshToken } from '../../src/domain/fleet/refresh-token.ts'
 import { chain, SCOPE } from '../support/lineage-chain.ts'
 import { DAY, HOUR, MINUTE } from '../support/lineage-world.ts'
 

@@ -1,13 +1,13 @@
 // Rule T5 line by line: tokens, and what each kind of request leads to.
 import { createSecretKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { advanceLineage } from '../../src/domain/instances/lineage.ts'
+import { advanceLineage } from '../../src/domain/fleet/lineage.ts'
 import {
   issueRefreshToken,
   LAST_N,
   randomFeatureToken,
   readRefreshToken,
-} from '../../src/domain/instances/refresh-token.ts'
+} from '../../src/domain/fleet/refresh-token.ts'
 import { chain, SCOPE, START } from '../support/lineage-chain.ts'
 import { DAY, dice, HOUR, SECOND } from '../support/lineage-world.ts'
 

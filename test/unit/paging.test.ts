@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeCursor, encodeCursor, pageOf, TIME_PART, UUID_PART } from '../../src/domain/paging.ts'
+import { decodeCursor, encodeCursor, pageOf, TIME_PART, UUID_PART } from '../../src/domain/kernel/paging.ts'
 
 const uuid = '019b76da-a800-7000-8000-0123456789ab'
 

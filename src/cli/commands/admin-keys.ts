@@ -3,9 +3,9 @@ import type { AdminKeyAnswer } from '../../contract/admin-keys.schema.ts'
 import { newAdminKey } from '../../contract/admin-keys.schema.ts'
 import { createAdminKey } from '../../domain/admin-keys/create-admin-key.ts'
 import { listAdminKeys } from '../../domain/admin-keys/list-admin-keys.ts'
-import { presentAdminKey } from '../../domain/admin-keys/present.ts'
 import { revokeAdminKey } from '../../domain/admin-keys/revoke-admin-key.ts'
-import type { Ctx } from '../../domain/context.ts'
+import type { Ctx } from '../../domain/kernel/context.ts'
+import { presentAdminKey } from '../../http/routes/present-admin-key.ts'
 import {
   type Command,
   type CommandIo,

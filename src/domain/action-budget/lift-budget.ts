@@ -4,9 +4,9 @@ import type { BudgetLift } from '../../contract/admin-action-budget.schema.ts'
 import { actionBudgetLifts, adminKeys } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { addSeconds, HOUR_SECONDS, rfc3339 } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type BudgetStanding, readStanding } from './read-standing.ts'
 
 const LIFT_SECONDS = HOUR_SECONDS

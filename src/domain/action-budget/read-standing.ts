@@ -3,8 +3,8 @@ import { gt } from 'drizzle-orm'
 import { actionBudgetLifts } from '../../db/schema/index.ts'
 import { publicId } from '../../platform/ids.ts'
 import { addSeconds } from '../../platform/time.ts'
-import { type ActionBudget, type Ctx, requireRole } from '../context.ts'
-import { BUDGET_WINDOW, fitsAt, type Spending, spendingSince, total } from './spend-budget.ts'
+import { type ActionBudget, type Ctx, requireRole } from '../kernel/context.ts'
+import { BUDGET_WINDOW, fitsAt, type Spending, spendingSince, total } from '../kernel/spend-budget.ts'
 
 export interface KeyStanding {
   /** `adm_…`. */

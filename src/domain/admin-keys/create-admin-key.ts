@@ -5,9 +5,9 @@ import { transaction } from '../../db/transaction.ts'
 import { mintCredential } from '../../platform/credentials.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
-import { hashCredential } from '../credential-hash.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { hashCredential } from '../kernel/credential-hash.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { holdAdminKeys } from './last-owner.ts'
 
 export type AdminKeyRow = Omit<typeof adminKeys.$inferSelect, 'hash'>

@@ -5,7 +5,7 @@ import type { Transaction } from '../../db/client.ts'
 import { adminKeys } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
 import { addSeconds, DAY_SECONDS } from '../../platform/time.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import { refuseDead, unknownAdminKey } from './authenticate-admin.ts'
 import type { AdminKeyRow } from './create-admin-key.ts'
 

@@ -1,8 +1,8 @@
 // Reads admin keys for an owner, without what could be used of them.
 import { desc, getTableColumns, lt } from 'drizzle-orm'
 import { adminKeys } from '../../db/schema/index.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../kernel/paging.ts'
 import type { AdminKeyRow } from './create-admin-key.ts'
 
 const { hash: _, ...shown } = getTableColumns(adminKeys)

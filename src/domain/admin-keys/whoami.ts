@@ -2,7 +2,7 @@
 import { eq, getTableColumns } from 'drizzle-orm'
 import { adminKeys } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import type { AdminKeyRow } from './create-admin-key.ts'
 
 const { hash: _, ...shown } = getTableColumns(adminKeys)

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import { transaction } from '../../db/transaction.ts'
 import { addSeconds } from '../../platform/time.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
 
 /**
  * Silent for `staleAfter` or longer, and not deactivated; a site without a network is silent by right, for as long as

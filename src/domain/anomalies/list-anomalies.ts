@@ -3,9 +3,9 @@ import { and, eq, getTableColumns, isNotNull, isNull, lt, ne, type SQL, sql } fr
 import type { AnomalyQuery } from '../../contract/admin-anomalies.schema.ts'
 import type { Executor } from '../../db/client.ts'
 import { anomalies, instances, products, relays } from '../../db/schema/index.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 
 export type AnomalyView = Awaited<ReturnType<typeof viewAnomalies>>[number]
 

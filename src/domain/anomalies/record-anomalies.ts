@@ -5,7 +5,7 @@ import type { AnomalySeverity, AnomalyType } from '../../contract/anomalies.ts'
 import type { Proof } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { uuidv7 } from '../../platform/ids.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 
 /** All sightings of one type at one instance that are written together. */
 export interface AnomalySighting {

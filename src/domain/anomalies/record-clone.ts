@@ -1,9 +1,9 @@
 // The finding that two copies of an instance are running (T5). Accuses, refuses nothing (T11).
 import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import type { Transaction } from '../../db/client.ts'
-import type { Ctx } from '../context.ts'
-import type { CloneEvidence } from '../instances/clone-rule.ts'
-import type { InstanceRow } from '../instances/touch-instance.ts'
+import type { CloneEvidence } from '../fleet/clone-rule.ts'
+import type { InstanceRow } from '../fleet/touch-instance.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { recordAnomalies } from './record-anomalies.ts'
 
 /** Raises `instance_cloned` for the instance, or its count. The chain is advanced by proven requests only. */

@@ -5,9 +5,9 @@ import { violates } from '../../db/errors.ts'
 import { anomalies } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId } from '../../platform/ids.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
 
 /**

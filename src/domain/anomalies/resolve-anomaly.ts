@@ -2,9 +2,9 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { anomalies } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
 
 /** One that is resolved stays as it is; a note is added where it has none. @throws Refusal `not_found` */

@@ -3,7 +3,7 @@
 import { ANOMALY_SEVERITY, type AnomalySeverity, type AnomalyType } from '../../contract/anomalies.ts'
 import type { MetricMap } from '../../contract/catalog.ts'
 import { rfc3339 } from '../../platform/time.ts'
-import type { CloneEvidence } from '../instances/clone-rule.ts'
+import type { CloneEvidence } from '../fleet/clone-rule.ts'
 
 export interface TierFacts {
   readonly code: string

@@ -3,8 +3,8 @@ import { and, asc, desc, eq, gt, gte, lt } from 'drizzle-orm'
 import type { AuditQuery, EventQuery } from '../../contract/admin-audit.schema.ts'
 import { auditLog, events } from '../../db/schema/index.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 
 export type AuditRow = typeof auditLog.$inferSelect
 export type EventRow = typeof events.$inferSelect

@@ -3,9 +3,9 @@ import { eq } from 'drizzle-orm'
 import type { ProductChange } from '../../contract/admin-catalog.schema.ts'
 import { products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { notFound, type ProductRow, uuidOf } from './find-catalog.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, type ProductRow, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 
 /** Members that are absent stay as they are. @throws Refusal `not_found` */
 export async function changeProduct(ctx: Ctx, id: string, change: ProductChange): Promise<ProductRow> {

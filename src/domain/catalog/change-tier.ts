@@ -3,9 +3,9 @@ import { eq, getTableColumns, sql } from 'drizzle-orm'
 import type { TierChange } from '../../contract/admin-catalog.schema.ts'
 import { tiers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { notFound, type Tier, uuidOf } from './find-catalog.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, type Tier, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { refuseTakenTier } from './taken-tier.ts'
 
 const shown = {

@@ -6,12 +6,12 @@ import { products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { addSeconds, MINUTE_SECONDS } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import type { ProductRow } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { createSigningKey } from '../signing/create-keys.ts'
 import { publishKeySet } from '../signing/publish-key-set.ts'
 import { reloadKeyring } from '../signing/reload-keyring.ts'
-import type { ProductRow } from './find-catalog.ts'
 
 /** The first keys hold from a little earlier on: a client's clock may be behind. */
 const KEY_HEAD_START = -5 * MINUTE_SECONDS

@@ -3,9 +3,9 @@ import type { NewTier } from '../../contract/admin-catalog.schema.ts'
 import { tiers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { productByCode, type Tier } from './find-catalog.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { productByCode, type Tier } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { refuseTakenTier } from './taken-tier.ts'
 
 /** @throws Refusal `product_unknown`, or `conflict` when the product has a tier of this code or rank. */

@@ -1,9 +1,9 @@
 // Reads the catalog for an admin: one product or tier, or pages of them.
 import { and, desc, eq, getTableColumns, lt } from 'drizzle-orm'
 import { products, tiers } from '../../db/schema/index.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../paging.ts'
-import { notFound, type ProductRow, productByCode, type Tier, uuidOf } from './find-catalog.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, type ProductRow, productByCode, type Tier, uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../kernel/paging.ts'
 
 const tierColumns = { ...getTableColumns(tiers), product: products.code }
 

@@ -1,6 +1,6 @@
 // What an admin is told when a product has a tier of that code or rank already.
 import { violates } from '../../db/errors.ts'
-import { Refusal } from '../context.ts'
+import { Refusal } from '../kernel/context.ts'
 
 /** Rethrows a broken unique constraint of tiers as `conflict`, anything else as it is. */
 export function refuseTakenTier(error: unknown, wanted: { code?: string; rank?: number | undefined }): never {

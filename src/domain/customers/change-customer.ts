@@ -4,8 +4,8 @@ import type { CustomerChange } from '../../contract/admin-customers.schema.ts'
 import { customers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { parsePublicId } from '../../platform/ids.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import type { CustomerRow } from './create-customer.ts'
 
 /** Members that are absent stay as they are. @throws Refusal `not_found` */

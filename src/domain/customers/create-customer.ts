@@ -3,8 +3,8 @@ import type { NewCustomer } from '../../contract/admin-customers.schema.ts'
 import { customers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { recordChange } from '../kernel/record-change.ts'
 
 export type CustomerRow = typeof customers.$inferSelect
 

@@ -2,8 +2,8 @@
 import { and, desc, eq, ilike, lt, or } from 'drizzle-orm'
 import { customers } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { decodeCursor, type Page, type PageRequest, pageOf, UUID_PART } from '../kernel/paging.ts'
 import { noSuchCustomer } from './change-customer.ts'
 import type { CustomerRow } from './create-customer.ts'
 

@@ -7,8 +7,8 @@ import { transaction } from '../../db/transaction.ts'
 import { hmacSha256, sha256Hex } from '../../platform/hash.ts'
 import { open, seal } from '../../platform/seal.ts'
 import { DAY_SECONDS } from '../../platform/time.ts'
-import { type Ctx, Refusal } from '../context.ts'
-import type { Keyring, KeyringCache } from '../signing/keyring.ts'
+import { type Ctx, Refusal } from '../kernel/context.ts'
+import type { Keyring, KeyringCache } from '../kernel/keyring.ts'
 import { reloadKeyring } from '../signing/reload-keyring.ts'
 
 /** How long an answer is kept at least, in seconds. */

@@ -1,5 +1,5 @@
 // The Idempotency-Key header, held against its form.
-import { Refusal } from '../context.ts'
+import { Refusal } from '../kernel/context.ts'
 
 const LONGEST = 255
 const PRINTABLE = /^[\x20-\x7e]+$/

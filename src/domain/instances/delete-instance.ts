@@ -4,10 +4,10 @@ import type { Transaction } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { rfc3339 } from '../../platform/time.ts'
-import { spendBudget } from '../action-budget/spend-budget.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
+import { spendBudget } from '../kernel/spend-budget.ts'
 
 /**
  * The instance may come back as one that nobody knows: with no action, no token, no tombstone, and on no session of

@@ -3,8 +3,8 @@ import { and, eq, gte, lt, ne, type SQL, sql } from 'drizzle-orm'
 import type { InstanceFilter } from '../../contract/admin-instances.schema.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { addSeconds, parseRfc3339 } from '../../platform/time.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
 import { grantedTier, liveSeat } from './instance-view.ts'
 
 /** Every member that is given must hold. The query must join `products`. @throws Refusal `not_found` */

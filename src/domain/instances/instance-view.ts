@@ -3,7 +3,7 @@ import { eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { SeatEndedBy } from '../../contract/catalog.ts'
 import type { Executor } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
-import { notFound } from '../catalog/find-catalog.ts'
+import { notFound } from '../kernel/find-catalog.ts'
 
 export type InstanceView = Awaited<ReturnType<typeof viewInstances>>[number]
 

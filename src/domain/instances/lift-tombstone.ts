@@ -1,7 +1,7 @@
 // Lets an instance whose seat an admin ended take it again by itself. Gives it no seat.
 import { and, eq, isNull } from 'drizzle-orm'
 import { activations } from '../../db/schema/index.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { changeSeat } from './change-seat.ts'
 import type { InstanceView } from './instance-view.ts'
 

@@ -2,9 +2,9 @@
 import { and, type SQL, sql } from 'drizzle-orm'
 import type { InstanceQuery } from '../../contract/admin-instances.schema.ts'
 import { instances } from '../../db/schema/index.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, TIME_PART, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, TIME_PART, UUID_PART } from '../kernel/paging.ts'
 import { meetsFilter } from './instance-filter.ts'
 import { type InstanceView, viewInstance, viewInstances } from './instance-view.ts'
 

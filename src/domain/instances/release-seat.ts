@@ -1,7 +1,7 @@
 // Ends the seat that an instance holds of a license. Its sessions need a new proof of license from then on (T8, T10).
 import { isNull } from 'drizzle-orm'
 import { activations } from '../../db/schema/index.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { changeSeat } from './change-seat.ts'
 import type { InstanceView } from './instance-view.ts'
 

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { transaction } from '../../db/transaction.ts'
 import { addDays } from '../../platform/time.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 
 const SILENT_DAYS = 30
 /** Small enough that nobody waits for the locks of one statement. */

@@ -2,9 +2,9 @@
 import { and, eq, isNotNull, ne, or } from 'drizzle-orm'
 import { instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type InstanceView, viewInstance } from './instance-view.ts'
 
 /** The token in use is refused from now on. Seats and action stay. @throws Refusal `not_found` */

@@ -6,9 +6,9 @@ import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId } from '../../platform/ids.ts'
 import { parseRfc3339, rfc3339 } from '../../platform/time.ts'
-import { type Change, recordChanges } from '../audit/record-change.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { graceEnd } from './state-sql.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { type Change, recordChanges } from '../kernel/record-change.ts'
+import { graceEnd } from '../rights/state-sql.ts'
 
 const BATCH = 500
 

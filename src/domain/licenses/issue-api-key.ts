@@ -5,12 +5,12 @@ import { transaction } from '../../db/transaction.ts'
 import { mintCredential } from '../../platform/credentials.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
-import { hashCredential } from '../credential-hash.ts'
-import { holdLicense } from './hold-license.ts'
-import type { LicenseFacts } from './license-facts.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { hashCredential } from '../kernel/credential-hash.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
+import { holdLicense } from '../rights/hold-license.ts'
+import type { LicenseFacts } from '../rights/license-facts.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 

@@ -5,9 +5,9 @@ import { licenses } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { productByCode, tierByCode, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { productByCode, tierByCode, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type LicenseView, viewLicense } from './license-view.ts'
 
 /** @throws Refusal `product_unknown`, or `not_found` for a tier or customer that does not exist. */

@@ -2,8 +2,8 @@
 import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/client.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
-import { notFound } from '../catalog/find-catalog.ts'
-import { countedSeats } from '../relays/allotted-seats.ts'
+import { notFound } from '../kernel/find-catalog.ts'
+import { countedSeats } from '../rights/allotted-seats.ts'
 
 export type LicenseRow = typeof licenses.$inferSelect
 export type LicenseView = Awaited<ReturnType<typeof viewLicenses>>[number]

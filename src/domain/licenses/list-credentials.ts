@@ -3,9 +3,9 @@ import { and, desc, eq, gt, isNotNull, isNull, lt, lte, not, or, type SQL, sql }
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { CredentialQuery, LicenseKeyQuery } from '../../contract/admin-credentials.schema.ts'
 import { apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 import type { ApiKeyRow } from './issue-api-key.ts'
 import type { LicenseKeyRow } from './issue-license-key.ts'
 

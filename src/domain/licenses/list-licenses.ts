@@ -4,9 +4,9 @@ import type { LicenseQuery } from '../../contract/admin-licenses.schema.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { parsePublicId } from '../../platform/ids.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 import { type LicenseView, viewLicense, viewLicenses } from './license-view.ts'
 
 /** @throws Refusal `not_found` */

@@ -1,6 +1,6 @@
 // Whether a change of a license's terms takes something from its customer. Pure.
 import { effectiveRights, loweredLimits } from '../../license/limits.ts'
-import type { LicenseFacts } from './license-facts.ts'
+import type { LicenseFacts } from '../rights/license-facts.ts'
 
 type Terms = Pick<
   LicenseFacts,

@@ -1,7 +1,7 @@
 // Gives a suspended license back.
 import { eq } from 'drizzle-orm'
 import { licenses } from '../../db/schema/index.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
 import type { LicenseView } from './license-view.ts'
 import { updateLicense } from './update-license.ts'
 

@@ -3,7 +3,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { Renewal } from '../../contract/admin-licenses.schema.ts'
 import { licenses } from '../../db/schema/index.ts'
 import { parseRfc3339, rfc3339 } from '../../platform/time.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import type { LicenseView } from './license-view.ts'
 import { refuseVersion, updateLicense } from './update-license.ts'
 

@@ -4,11 +4,11 @@ import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { activations, apiKeys, licenseKeys, staticJwts } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { spendBudget } from '../action-budget/spend-budget.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { holdLicense } from './hold-license.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
+import { spendBudget } from '../kernel/spend-budget.ts'
+import { holdLicense } from '../rights/hold-license.ts'
 
 /** Where each kind of credential is kept, and what it is called. */
 export const SOURCES = {

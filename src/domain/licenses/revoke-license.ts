@@ -1,5 +1,5 @@
 // Takes a license away for good.
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
 import type { LicenseView } from './license-view.ts'
 import { updateLicense } from './update-license.ts'
 

@@ -4,12 +4,12 @@ import type { LicenseKeyRotation } from '../../contract/admin-credentials.schema
 import { licenseKeys } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId } from '../../platform/ids.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
-import { holdLicense } from './hold-license.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
+import { holdLicense } from '../rights/hold-license.ts'
+import { findLicense } from '../rights/license-facts.ts'
 import { insertDistinct, type LicenseKeyRow, refuseUnissuable } from './issue-license-key.ts'
-import { findLicense } from './license-facts.ts'
 
 /**
  * Validate, refresh and heartbeat of the instances that hold a seat go on with the old key; a new seat is refused

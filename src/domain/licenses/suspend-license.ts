@@ -1,7 +1,7 @@
 // Takes a license away until it is reinstated. Instances learn it from their next directive (T2).
 import { eq } from 'drizzle-orm'
 import { licenses } from '../../db/schema/index.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
 import type { LicenseView } from './license-view.ts'
 import { updateLicense } from './update-license.ts'
 

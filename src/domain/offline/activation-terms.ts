@@ -1,9 +1,9 @@
 // Whether a request file belongs to the license that it is brought to, and how long the lease may run (T6).
 import type { NewOfflineActivation } from '../../contract/admin-offline.schema.ts'
 import { DAY_SECONDS } from '../../platform/time.ts'
-import { findLicenseKey } from '../activation/find-license-key.ts'
-import { type Ctx, Refusal } from '../context.ts'
-import type { LicenseFacts } from '../licenses/license-facts.ts'
+import { findLicenseKey } from '../instance-api/proof/find-license-key.ts'
+import { type Ctx, Refusal } from '../kernel/context.ts'
+import type { LicenseFacts } from '../rights/license-facts.ts'
 
 /** Seconds of the lease; the license's own end bounds them further. @throws Refusal `invalid_request` */
 export function leaseOfDays(days: number | undefined, longest: number): number {

@@ -3,7 +3,7 @@ import { UNLIMITED } from '../../contract/catalog.ts'
 import { ENVELOPE_UNLIMITED, type LimitValues } from '../../contract/claims.ts'
 import { exceeds } from '../../license/limits.ts'
 import { parseRfc3339, rfc3339 } from '../../platform/time.ts'
-import { Refusal } from '../context.ts'
+import { Refusal } from '../kernel/context.ts'
 
 const invalid = (pointer: string, message: string, fix: string) =>
   new Refusal('invalid_request', `The envelope cannot be signed: ${pointer.slice(1)} ${message}.`, {

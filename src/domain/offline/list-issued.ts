@@ -2,9 +2,9 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
 import type { IssuedOfflineQuery } from '../../contract/admin-offline.schema.ts'
 import { envelopes, licenses, offlineActivations } from '../../db/schema/index.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 import type { OfflineActivationRow } from './activate-offline.ts'
 import type { EnvelopeRow } from './issue-envelope.ts'
 

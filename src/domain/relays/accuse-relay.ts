@@ -5,9 +5,9 @@ import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import type { Transaction } from '../../db/client.ts'
 import { publicId } from '../../platform/ids.ts'
 import { recordAnomalies } from '../anomalies/record-anomalies.ts'
-import type { Ctx } from '../context.ts'
-import type { CloneEvidence } from '../instances/clone-rule.ts'
-import { countedSeats } from './allotted-seats.ts'
+import type { CloneEvidence } from '../fleet/clone-rule.ts'
+import type { Ctx } from '../kernel/context.ts'
+import { countedSeats } from '../rights/allotted-seats.ts'
 
 /** Licenses that a piece of evidence lists at most. */
 const MOST_LISTED = 20

@@ -1,8 +1,8 @@
 // Why a relay gets no allotment, in words that its operator can act on (T13).
 import { rfc3339 } from '../../platform/time.ts'
-import { Refusal } from '../context.ts'
-import type { LicenseFacts } from '../licenses/license-facts.ts'
-import type { DenialReason } from '../licenses/license-standing.ts'
+import { Refusal } from '../kernel/context.ts'
+import type { LicenseFacts } from '../rights/license-facts.ts'
+import type { DenialReason } from '../rights/license-standing.ts'
 
 const WORDS: Record<DenialReason, string> = {
   license_suspended: 'suspended',

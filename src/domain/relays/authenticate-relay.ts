@@ -1,7 +1,7 @@
 // The relay behind a request, and that it was heard. Every request of a relay begins here.
 import { sql } from 'drizzle-orm'
-import type { Ctx } from '../context.ts'
-import type { Bearer } from '../routing.ts'
+import type { Bearer } from '../kernel/bearer.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { findRelay, type RelayRow } from './find-relay.ts'
 
 /** Shown to people: a minute more or less is not worth a write for each request. */

@@ -2,9 +2,9 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { relays } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { notFound, uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { notFound, uuidOf } from '../kernel/find-catalog.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import { type RelayView, viewRelay } from './view-relay.ts'
 
 /** @throws Refusal `not_found` */

@@ -4,9 +4,9 @@ import type { Executor } from '../../db/client.ts'
 import { licenses, products, relays } from '../../db/schema/index.ts'
 import { wellFormed } from '../../platform/credentials.ts'
 import { rfc3339 } from '../../platform/time.ts'
-import { type Ctx, Refusal } from '../context.ts'
-import { hashCredential } from '../credential-hash.ts'
-import type { Bearer } from '../routing.ts'
+import type { Bearer } from '../kernel/bearer.ts'
+import { type Ctx, Refusal } from '../kernel/context.ts'
+import { hashCredential } from '../kernel/credential-hash.ts'
 
 export type RelayRow = typeof relays.$inferSelect
 

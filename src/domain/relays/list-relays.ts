@@ -2,9 +2,9 @@
 import { and, eq, lt } from 'drizzle-orm'
 import type { RelayQuery } from '../../contract/admin-relays.schema.ts'
 import { relays } from '../../db/schema/index.ts'
-import { uuidOf } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, UUID_PART } from '../paging.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { uuidOf } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
 import { type RelayView, viewRelay, viewRelays } from './view-relay.ts'
 
 /** @throws Refusal `not_found` */

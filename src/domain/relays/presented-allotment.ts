@@ -3,7 +3,7 @@ import type { AllotmentClaims } from '../../contract/claims.ts'
 import { verifyAllotment } from '../../license/allotment.ts'
 import type { TrustedKeys } from '../../license/trusted-keys.ts'
 import { unixSeconds } from '../../platform/time.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 
 /**
  * Its claims, if this server signed it and it runs; else null, for what is none tells nothing: keys may have been

@@ -5,8 +5,8 @@ import type { Executor } from '../../db/client.ts'
 import { relays } from '../../db/schema/index.ts'
 import { publicId } from '../../platform/ids.ts'
 import { parseRfc3339, rfc3339 } from '../../platform/time.ts'
-import { notFound } from '../catalog/find-catalog.ts'
-import { countedSeats } from './allotted-seats.ts'
+import { notFound } from '../kernel/find-catalog.ts'
+import { countedSeats } from '../rights/allotted-seats.ts'
 
 interface AllotmentView {
   licenseId: string

@@ -1,8 +1,8 @@
 // T7: a server whose clock differs from its database's by 60 s signs nothing. Keeps the last measurement, and stands
 // before every private key. Measuring is measure-skew.ts; when it is done is up to the process.
 import type { RootSigningKey } from '../../mint/keys.ts'
-import { Refusal } from '../context.ts'
-import type { Keyring, KeyringCache } from './keyring.ts'
+import { Refusal } from '../kernel/context.ts'
+import type { Keyring, KeyringCache } from '../kernel/keyring.ts'
 
 export const MOST_SKEW_MS = 60_000
 

@@ -4,7 +4,7 @@ import type { Transaction } from '../../db/client.ts'
 import { signingKeys } from '../../db/schema/index.ts'
 import { generateKeyPair } from '../../mint/keys.ts'
 import { seal } from '../../platform/seal.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { sealName } from './keyring.ts'
 import { checkMasterKey } from './server-secrets.ts'
 

@@ -5,8 +5,8 @@ import { transaction } from '../../db/transaction.ts'
 import { followKeySet } from '../../license/key-set.ts'
 import { importRootKey } from '../../license/trusted-keys.ts'
 import { fromUnixSeconds, MINUTE_SECONDS, unixSeconds } from '../../platform/time.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import {
   draftKeySet,
   type KeySetRow,

@@ -6,7 +6,7 @@ import type { Transaction } from '../../db/client.ts'
 import { licenses, products, staticJwts, tiers } from '../../db/schema/index.ts'
 import { publicId } from '../../platform/ids.ts'
 import { addDays, addSeconds } from '../../platform/time.ts'
-import { type Ctx, Refusal } from '../context.ts'
+import { type Ctx, Refusal } from '../kernel/context.ts'
 import { readSignedBy } from './signed-by.ts'
 import type { SigningKeyRow } from './signing-key.ts'
 

@@ -3,12 +3,13 @@ import { desc, eq, max } from 'drizzle-orm'
 import type { KeyUse } from '../../contract/claims.ts'
 import type { Database } from '../../db/client.ts'
 import { keySets, products, signingKeys } from '../../db/schema/index.ts'
-import { importTrustedKey, type TrustedKey, type TrustedKeys, trustKeys } from '../../license/trusted-keys.ts'
+import { importTrustedKey, type TrustedKey, trustKeys } from '../../license/trusted-keys.ts'
 import { openSigningKey, type SigningKey } from '../../mint/keys.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { open } from '../../platform/seal.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { unixSeconds } from '../../platform/time.ts'
+import type { Keyring, KeyringCache } from '../kernel/keyring.ts'
 import { type KeyTimes, keyStatus } from './key-times.ts'
 
 /** How long a snapshot serves: the longest that a rotation or revocation takes to reach another process. */
@@ -26,25 +27,6 @@ interface OpenedKey {
   row: KeyRow
   signing: SigningKey
   trusted: TrustedKey
-}
-
-export interface Keyring {
-  keySetNumber: number
-  /** Every key of every product with its status, for verifying. */
-  trusted: TrustedKeys
-  has(product: string): boolean
-  /** The key that signs for the product now. Throws when there is none: every product is made with its keys. */
-  signer<Use extends KeyUse>(product: string, use: Use, now: Date): SigningKey<Use>
-}
-
-export interface KeyringCache {
-  /** The keys as of at most two seconds ago; as they are, where those are none of `product`: it may be that new. */
-  current(product?: string): Promise<Keyring>
-  /**
-   * The keys as they are, after a change or for a token whose key is not among them: another process may have made it
-   * a moment ago. However many ask at once, one read runs and one waits, whatever strangers send.
-   */
-  reload(): Promise<Keyring>
 }
 
 /** What binds a sealed private key to its row, so that rows cannot be swapped. */

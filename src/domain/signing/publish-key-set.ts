@@ -6,7 +6,7 @@ import { keySets, products, signingKeys } from '../../db/schema/index.ts'
 import { signJws } from '../../mint/sign-jws.ts'
 import { sha256Hex } from '../../platform/hash.ts'
 import { fromUnixSeconds, unixSeconds } from '../../platform/time.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { keyStatus } from './key-times.ts'
 
 const KEY_SET_LOCK = 5_027_020

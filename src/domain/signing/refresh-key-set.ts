@@ -1,8 +1,8 @@
 // Keeps the published key set true as time passes: a key begins, retires or the set grows old without anyone's doing.
 
 import { transaction } from '../../db/transaction.ts'
-import { recordChange } from '../audit/record-change.ts'
-import { type Ctx, Refusal, type Services } from '../context.ts'
+import { type Ctx, Refusal, type Services } from '../kernel/context.ts'
+import { recordChange } from '../kernel/record-change.ts'
 import {
   draftKeySet,
   isCurrent,

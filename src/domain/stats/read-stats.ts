@@ -3,9 +3,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { StatsQuery } from '../../contract/admin-stats.schema.ts'
 import { EXPIRY_DAYS, type ExpiryDays, SEAT_STATES } from '../../contract/admin-stats.ts'
-import { productByCode } from '../catalog/find-catalog.ts'
-import { type Ctx, requireRole } from '../context.ts'
-import { licenseStateSql } from '../licenses/state-sql.ts'
+import { type Ctx, requireRole } from '../kernel/context.ts'
+import { productByCode } from '../kernel/find-catalog.ts'
+import { licenseStateSql } from '../rights/state-sql.ts'
 
 export type Breakdown =
   | 'all'

@@ -12,9 +12,9 @@ import {
   parseRfc3339,
   unixSeconds,
 } from '../../platform/time.ts'
-import { type ProductRow, productByCode } from '../catalog/find-catalog.ts'
-import { type Ctx, Refusal, requireRole } from '../context.ts'
-import { decodeCursor, type Page, pageOf, TEXT_PART, TIME_PART } from '../paging.ts'
+import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
+import { type ProductRow, productByCode } from '../kernel/find-catalog.ts'
+import { decodeCursor, type Page, pageOf, TEXT_PART, TIME_PART } from '../kernel/paging.ts'
 
 /** What is the same in every row of a series is not read again with each. */
 export type SumsRow = {

@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { OTHER_VERSIONS } from '../../contract/telemetry.ts'
 import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 
 /** Far from the 30 s that a statement may take, on a slow machine too: each metric of a report adds to eight sums. */
 const BATCH = 2_000

@@ -3,8 +3,8 @@
 import { and, asc, eq, isNotNull } from 'drizzle-orm'
 import type { TrialOffer, TrialQuery } from '../../contract/trials.schema.ts'
 import { tiers } from '../../db/schema/index.ts'
-import { productByCode } from '../catalog/find-catalog.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
+import { productByCode } from '../kernel/find-catalog.ts'
 import { CHECKS, countRequest } from './trial-bounds.ts'
 
 /** @throws Refusal `product_unknown`, `rate_limited` */

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import type { Executor } from '../../db/client.ts'
 import { fromUnixSeconds, unixSeconds } from '../../platform/time.ts'
-import { type Ctx, Refusal } from '../context.ts'
+import { type Ctx, Refusal } from '../kernel/context.ts'
 
 export interface Bound {
   /** Key of the counter's rows: never change it. */

@@ -1,7 +1,7 @@
 // How often trials may be asked for. A stranger has no other limit on the licenses that he makes.
 import { hmacSha256 } from '../../platform/hash.ts'
 import { DAY_SECONDS, HOUR_SECONDS } from '../../platform/time.ts'
-import type { Ctx } from '../context.ts'
+import type { Ctx } from '../kernel/context.ts'
 import { type Bound, countUse } from './count-use.ts'
 
 /** Each start tells whether an address had its trial, or uses it up: too few to go through a list of addresses. */

@@ -1,8 +1,8 @@
 // One log line and one observation a request: route pattern, status, milliseconds, request id, actor.
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Context, HttpEnv } from '../../domain/routing.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import type { Context, HttpEnv } from '../routing.ts'
 
 const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 

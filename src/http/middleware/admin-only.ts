@@ -2,7 +2,7 @@
 // at. Asks again after a body was read: that may have taken long, and a key that was revoked meanwhile acts no more.
 import { createMiddleware } from 'hono/factory'
 import { authenticateAdmin } from '../../domain/admin-keys/authenticate-admin.ts'
-import { type Context, type HttpEnv, requiredBearer } from '../../domain/routing.ts'
+import { type Context, type HttpEnv, requiredBearer } from '../routing.ts'
 
 /** What a request needs to be let in; puts the admin into the context. Throws what keeps it out. */
 export type AdminCheck = (c: Context) => Promise<void>

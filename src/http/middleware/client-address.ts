@@ -1,9 +1,9 @@
 // Who is calling: the peer, or what trusted proxies say of it. A forwarded header of a stranger counts for nothing.
 import { isIP } from 'node:net'
 import { createMiddleware } from 'hono/factory'
-import type { HttpEnv } from '../../domain/routing.ts'
 import { networkOf } from '../../platform/network.ts'
 import type { AppDependencies } from '../environment.ts'
+import type { HttpEnv } from '../routing.ts'
 
 const MOST_HOPS = 32
 

@@ -1,10 +1,10 @@
 // Refuses query members that the route's contract does not declare: a `dry_run` that nobody reads would be a write. Looks
 // at names alone; what they hold is judged by the contract's schema.
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../../domain/context.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import { Refusal } from '../../domain/kernel/context.ts'
 import { escapePointer } from '../../platform/json-faults.ts'
 import type { MatchedOperation } from '../matched-operation.ts'
+import type { HttpEnv } from '../routing.ts'
 
 /** As many as the validator tells of. */
 const MOST_ERRORS = 50

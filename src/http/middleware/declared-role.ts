@@ -1,7 +1,7 @@
 // Holds an admin against the role that the route's contract declares, before anything else of the request is read.
-import { requireRole } from '../../domain/context.ts'
-import type { Context } from '../../domain/routing.ts'
+import { requireRole } from '../../domain/kernel/context.ts'
 import type { MatchedOperation } from '../matched-operation.ts'
+import type { Context } from '../routing.ts'
 
 /** A path without a route passes. */
 export const declaredRole =

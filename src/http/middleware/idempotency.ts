@@ -4,7 +4,7 @@ import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { answerOnce, type KeptAnswer } from '../../domain/idempotency/answer-once.ts'
 import { readIdempotencyKey } from '../../domain/idempotency/read-key.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import type { HttpEnv } from '../routing.ts'
 
 /** What is given again beside status and body; all else belongs to the one exchange. */
 const KEPT_HEADERS = ['Content-Type', 'Location', 'Link']

@@ -1,9 +1,9 @@
 // Rate limits per address and per credential, and the headers that tell of them (draft-ietf-httpapi-ratelimit-headers).
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../../domain/context.ts'
-import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
+import { Refusal } from '../../domain/kernel/context.ts'
 import { networkOf } from '../../platform/network.ts'
 import type { RateLimit } from '../../platform/rate-limit.ts'
+import { bearerOf, type Context, type HttpEnv } from '../routing.ts'
 import { fingerprintOf, type KnownCredentials } from './known-credentials.ts'
 import { isSignOfLife } from './load-class.ts'
 

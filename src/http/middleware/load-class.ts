@@ -1,5 +1,5 @@
 // Who comes first when there is more to do than can be done: told from path and credential, without any look-up.
-import type { Context } from '../../domain/routing.ts'
+import type { Context } from '../routing.ts'
 
 /** `life`: heartbeats and refreshes of credentials that proved a license before. They are the last to be refused. */
 export const LOAD_CLASSES = ['life', 'heartbeat', 'admin', 'other'] as const

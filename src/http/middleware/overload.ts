@@ -1,7 +1,7 @@
 // A bounded number of requests at work in front of the database, a bounded number waiting, the rest told to come back.
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../../domain/context.ts'
-import type { Context, HttpEnv } from '../../domain/routing.ts'
+import { Refusal } from '../../domain/kernel/context.ts'
+import type { Context, HttpEnv } from '../routing.ts'
 import { LOAD_CLASSES, type LoadClass, loadClassOf } from './load-class.ts'
 
 export interface Gate {

@@ -1,7 +1,7 @@
 // A server that is about to stop takes no new work: the caller is sent elsewhere, with nothing done.
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../../domain/context.ts'
-import type { HttpEnv } from '../../domain/routing.ts'
+import { Refusal } from '../../domain/kernel/context.ts'
+import type { HttpEnv } from '../routing.ts'
 
 export const refuseWhileStopping = (isStopping: () => boolean) =>
   createMiddleware<HttpEnv>(async (_c, next) => {

@@ -3,10 +3,10 @@
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../../domain/context.ts'
-import { bearerOf, type Context, type HttpEnv } from '../../domain/routing.ts'
+import { Refusal } from '../../domain/kernel/context.ts'
 import { findJsonFault } from '../../platform/json-faults.ts'
 import { networkOf } from '../../platform/network.ts'
+import { bearerOf, type Context, type HttpEnv } from '../routing.ts'
 import type { HeldBodies } from './held-bodies.ts'
 import { fingerprintOf } from './known-credentials.ts'
 

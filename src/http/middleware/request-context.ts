@@ -1,9 +1,9 @@
 // Gives each request its id and the context that verbs receive.
 import { createMiddleware } from 'hono/factory'
-import type { Services } from '../../domain/context.ts'
-import type { Context, HttpEnv } from '../../domain/routing.ts'
+import type { Services } from '../../domain/kernel/context.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { redactText } from '../../platform/redact.ts'
+import type { Context, HttpEnv } from '../routing.ts'
 
 const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,64}$/
 

@@ -1,8 +1,8 @@
 // Follows the event rows: woken by NOTIFY, and by a poll that covers a notification that was lost. Knows no socket.
 import postgres from 'postgres'
 import { isDatabaseAway } from '../../db/errors.ts'
-import { EVENT_CHANNEL } from '../../domain/audit/record-change.ts'
-import type { Services } from '../../domain/context.ts'
+import type { Services } from '../../domain/kernel/context.ts'
+import { EVENT_CHANNEL } from '../../domain/kernel/record-change.ts'
 import type { EventRow } from '../../domain/sync/peer.ts'
 import { newestEvent, numberBefore, readEvents } from '../../domain/sync/read-events.ts'
 import { repeat } from '../repeat.ts'

@@ -1,6 +1,6 @@
 // Gives each event to the sockets it concerns, in order and once, and tells those that come back what they missed.
 import { SYNC_PING_SECONDS, type SyncEvent } from '../../contract/sync.ts'
-import type { Ctx } from '../../domain/context.ts'
+import type { Ctx } from '../../domain/kernel/context.ts'
 import { findEnded } from '../../domain/sync/find-ended.ts'
 import { concerns, type EventRow, hintOf, mayEnd, type Peer } from '../../domain/sync/peer.ts'
 import { holdersOf, isOnRecord, readEvents } from '../../domain/sync/read-events.ts'

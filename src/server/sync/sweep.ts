@@ -1,5 +1,5 @@
 // Looks over all sockets once a second: who never said hello, whose JWT has ended, who is to be pinged or is silent.
-import type { Ctx } from '../../domain/context.ts'
+import type { Ctx } from '../../domain/kernel/context.ts'
 import { look, textOf } from '../../platform/live-socket.ts'
 import { type Repeating, repeat } from '../repeat.ts'
 import type { Connection } from './connection.ts'

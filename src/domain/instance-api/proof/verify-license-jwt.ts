@@ -1,0 +1,57 @@
+// Holds a presented license JWT against this server's keys. The signature is checked before any query about it.
+import type { LicenseClaims } from '../../../contract/claims.ts'
+import { type LeaseAge, verifyLicenseJwt } from '../../../license/license-jwt.ts'
+import type { TrustedKeys } from '../../../license/trusted-keys.ts'
+import { parsePublicId } from '../../../platform/ids.ts'
+import { unixSeconds } from '../../../platform/time.ts'
+import { type Ctx, Refusal } from '../../kernel/context.ts'
+
+export interface PresentedJwt {
+  claims: LicenseClaims
+  licenseId: string
+  seatId: string | null
+  expired: boolean
+}
+
+/**
+ * The claims of a license JWT of this server. Retired keys still verify (T4); `within_grace` is for refresh alone (T8).
+ * @throws Refusal 401 `license_jwt_invalid`, `license_jwt_expired`.
+ */
+export async function presentedJwt(ctx: Ctx, token: string, age: LeaseAge): Promise<PresentedJwt> {
+  const now = unixSeconds(ctx.clock.now())
+  const verify = (keys: TrustedKeys) =>
+    verifyLicenseJwt(token, {
+      issuer: ctx.settings.issuer,
+      product: null,
+      keys,
+      acceptRetired: true,
+      age,
+      now,
+    })
+  let verified = await verify((await ctx.keyring.current()).trusted)
+  if (!verified.ok && verified.reason === 'unknown_key') {
+    verified = await verify((await ctx.keyring.reload()).trusted)
+  }
+  if (!verified.ok) {
+    if (verified.reason === 'expired') {
+      throw new Refusal('license_jwt_expired', 'The license JWT has expired.', {
+        fix:
+          age === 'within_grace'
+            ? 'Exchange the API key, activate the license key, or ask your vendor for a new token.'
+            : 'Refresh it first.',
+      })
+    }
+    ctx.log.debug({ reason: verified.reason }, 'license JWT refused')
+    throw invalid()
+  }
+  const { claims } = verified
+  const licenseId = parsePublicId('lic', claims.license_id)
+  const seatId = claims.act === undefined ? null : parsePublicId('act', claims.act)
+  if (licenseId === null || (claims.act !== undefined && seatId === null)) throw invalid()
+  return { claims, licenseId, seatId, expired: now >= claims.exp }
+}
+
+const invalid = () =>
+  new Refusal('license_jwt_invalid', 'The license JWT is not one that this server accepts.', {
+    fix: 'Exchange the API key or activate the license key for a new one.',
+  })
