@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 
 /** The first four groups of an IPv6 address; anything else as it is. */
 export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address
+  if (!address.includes(':') || !isIPv6(address)) return address
   const [head = '', tail] = address.split('%', 1).join('').split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail ? tail.split(':') : []

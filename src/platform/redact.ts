@@ -18,29 +18,62 @@ const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
 ]
 
+/** What each of the patterns above needs to find anything. */
+const MAY_HOLD_SECRET = /sk-|l(?:it|rk|ak|re)_|eyJ|-----BEGIN|:\/\/|bearer|basic/i
+
 /** A copy that is safe to log, made of plain JSON values. Never throws for cycles, errors, bytes or bad dates. */
 export function redact(fields: object): Record<string, unknown> {
-  return members(Object.entries(fields), [fields])
+  return membersOf(fields, [fields])
 }
 
 /** The text, at most 4096 characters of it, without anything that has the form of a credential, a signed token or a URL's password. */
 export function redactText(text: string): string {
+  if (text.length <= LONGEST_TEXT && !MAY_HOLD_SECRET.test(text)) return text
   // Cut first: the patterns take quadratic time on texts made for it.
   const short = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
   return SECRET_TEXT.reduce((safe, [pattern, replacement]) => safe.replace(pattern, replacement), short)
 }
 
-function members(entries: Iterable<[string, unknown]>, parents: readonly object[]): Record<string, unknown> {
-  const safe: Record<string, unknown> = Object.create(null)
-  for (const [name, value] of entries) {
-    const shown = namesSecret(name) && hides(value) ? REDACTED : plain(value, parents)
-    if (shown !== undefined) safe[redactText(name)] = shown
-  }
-  return { ...safe }
+function membersOf(fields: object, parents: readonly object[]): Record<string, unknown> {
+  const safe = {}
+  const source = fields as Record<string, unknown>
+  for (const name of Object.keys(source)) addMember(safe, name, source[name], parents)
+  return safe
 }
 
-function namesSecret(name: string): boolean {
-  return !PUBLIC_SUFFIX.test(name) && SECRET_NAME.test(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))
+function addMember(
+  safe: Record<string, unknown>,
+  name: string,
+  value: unknown,
+  parents: readonly object[],
+): void {
+  const { isSecret, shownAs } = judgeName(name)
+  const shown = isSecret && hides(value) ? REDACTED : plain(value, parents)
+  if (shown === undefined) return
+  // An assignment would change the prototype.
+  if (shownAs === '__proto__') Object.defineProperty(safe, shownAs, { value: shown, ...OWN })
+  else safe[shownAs] = shown
+}
+
+const OWN = { configurable: true, enumerable: true, writable: true }
+
+interface NameVerdict {
+  isSecret: boolean
+  shownAs: string
+}
+
+/** Most names are written in this code, and few. */
+const verdicts = new Map<string, NameVerdict>()
+const MOST_VERDICTS = 1000
+
+function judgeName(name: string): NameVerdict {
+  const known = verdicts.get(name)
+  if (known) return known
+  const isSecret =
+    !PUBLIC_SUFFIX.test(name) && SECRET_NAME.test(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))
+  const verdict = { isSecret, shownAs: redactText(name) }
+  if (verdict.shownAs === name && verdicts.size < MOST_VERDICTS) verdicts.set(name, verdict)
+  return verdict
 }
 
 /** Whether there is a token may be told, the token may not. */
@@ -75,14 +108,14 @@ function plainObject(value: object, parents: readonly object[]): unknown {
   if (value instanceof URL) return redactText(value.href)
   // Bytes in this code are keys and hashes more often than not.
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
-  if (value instanceof Map)
-    return members(
-      [...value].map(([k, v]) => [String(k), v]),
-      inside,
-    )
+  if (value instanceof Map) {
+    const safe = {}
+    for (const [name, member] of value) addMember(safe, String(name), member, inside)
+    return safe
+  }
   if (value instanceof Set || Array.isArray(value))
     return [...value].map((item) => plain(item, inside) ?? null)
-  return members(Object.entries(value), inside)
+  return membersOf(value, inside)
 }
 
 /**
