@@ -1,0 +1,101 @@
+// One of the two servers that http-cost.ts compares: `bare` is hono and zod alone, `ours` the app with all that a
+// request passes in production. Tells its port and the CPU time it has used over the IPC channel.
+import { createAdaptorServer } from '@hono/node-server'
+import { createRoute } from '@hono/zod-openapi'
+import { zValidator } from '@hono/zod-validator'
+import { Hono } from 'hono'
+import { heartbeatRequest } from '../../../src/contract/instance-api.schema.ts'
+import { heartbeatRoute, json } from '../../../src/contract/routes.ts'
+import { connectDatabase, connectProbe } from '../../../src/db/client.ts'
+import { databaseWatchdog } from '../../../src/db/watchdog.ts'
+import type { Services } from '../../../src/domain/kernel/context.ts'
+import { keyringCache } from '../../../src/domain/signing/keyring.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { heldBodies } from '../../../src/http/middleware/held-bodies.ts'
+import { overloadGate } from '../../../src/http/middleware/overload.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { pinoLogger } from '../../../src/platform/logger-pino.ts'
+import { promMetrics } from '../../../src/platform/metrics-prom.ts'
+import { randomBytes } from '../../../src/platform/random.ts'
+import { tokenBuckets } from '../../../src/platform/rate-limit.ts'
+import { listen } from '../../../src/server/listen.ts'
+import { peerAddress, trustedProxies } from '../../../src/server/trusted-proxies.ts'
+import { ECHO_PATH, HEALTH_PATH } from './requests.ts'
+
+/** Never reached: no request of this comparison asks the database. */
+const NOWHERE = 'postgres://nobody@127.0.0.1:1/nowhere'
+/** A limit that is counted and never met. */
+const PER_MINUTE = 1_000_000_000
+const HOST = '127.0.0.1'
+
+function bare(): Promise<number> {
+  const app = new Hono()
+  app.get(HEALTH_PATH, (c) => c.json({ status: 'ok' }))
+  app.post(ECHO_PATH, zValidator('json', heartbeatRequest), (c) => c.json(c.req.valid('json')))
+  const server = createAdaptorServer({ fetch: app.fetch })
+  return new Promise((resolve) => {
+    server.listen(0, HOST, () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address ? address.port : 0)
+    })
+  })
+}
+
+async function ours(): Promise<number> {
+  const app = createApp({
+    services: services(),
+    metrics: promMetrics(),
+    readiness: async () => ({ ready: true, checks: {} }),
+    guard: databaseWatchdog(connectProbe(NOWHERE)).guard,
+    peerAddress,
+    isTrustedProxy: trustedProxies([]),
+    rateLimit: tokenBuckets(systemClock, PER_MINUTE),
+    credentialRateLimit: tokenBuckets(systemClock, PER_MINUTE),
+    gate: overloadGate(512),
+    bodies: heldBodies(),
+    isStopping: () => false,
+  })
+  const echoRoute = {
+    ...heartbeatRoute,
+    path: ECHO_PATH,
+    operationId: 'echo',
+    responses: { 200: json(heartbeatRequest, 'The report as it was understood.') },
+  }
+  app.openapi(createRoute(echoRoute), (c) => c.json(c.req.valid('json'), 200))
+  const { port } = await listen(app.fetch, { host: HOST, port: 0 })
+  return port
+}
+
+function services(): Services {
+  const { db } = connectDatabase(NOWHERE, { poolSize: 1 })
+  const masterKey = randomBytes(32)
+  return {
+    db,
+    clock: systemClock,
+    random: randomBytes,
+    log: pinoLogger({ level: 'info' }),
+    settings: {
+      issuer: 'https://license.example.com',
+      publicUrl: 'https://license.example.com',
+      tokenLife: 86_400,
+      entitlementLife: 86_400,
+      offlineLease: 31_622_400,
+      staleAfter: 172_800,
+      heartbeatInterval: 21_600,
+      refreshInterval: 86_400,
+      actionBudget: null,
+    },
+    keyring: keyringCache(db, masterKey, systemClock),
+    masterKey,
+    rootKey: null,
+    rootPublicKeyHex: '',
+    pepper: randomBytes(32),
+  }
+}
+
+process.on('message', () => {
+  const { user, system } = process.cpuUsage()
+  process.send?.({ cpuMs: (user + system) / 1000 })
+})
+process.on('disconnect', () => process.exit())
+process.send?.({ port: await (process.argv[2] === 'ours' ? ours() : bare()) })
