@@ -1,6 +1,7 @@
 // The connection to Postgres: one pool a process (or one connection a request on Workers). Owns no query.
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { requireCorrectedDriver } from './corrected-driver.ts'
 
 export type Database = PostgresJsDatabase<Record<string, never>>
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
@@ -31,8 +32,12 @@ export interface ConnectOptions {
   prepare?: boolean
 }
 
-/** Opens a lazily connecting pool: nothing goes over the network before the first query. */
+/**
+ * Opens a lazily connecting pool: nothing goes over the network before the first query.
+ * @throws StartError when the installed driver is not the corrected one.
+ */
 export function connectDatabase(url: string, options: ConnectOptions): DatabaseConnection {
+  requireCorrectedDriver()
   const prepare = options.prepare ?? true
   const client = postgres(url, {
     max: options.poolSize,
@@ -45,10 +50,23 @@ export function connectDatabase(url: string, options: ConnectOptions): DatabaseC
     onnotice: () => {},
     connection: { application_name: 'leasehold', ...(prepare ? TIMEOUTS : {}) },
   })
+  const db = drizzle(prepare ? preparing(client) : client)
+  takeText(client)
   return {
-    db: drizzle(prepare ? preparing(client) : client),
+    db,
     client,
     close: () => client.end({ timeout: 5 }),
+  }
+}
+
+const BOOLEAN = 16
+const BYTEA = 17
+
+/** A parameter that is text already stays as it is, whatever its type. drizzle has seen to that for JSON and times. */
+function takeText({ options: { serializers } }: postgres.Sql): void {
+  for (const type of [BOOLEAN, BYTEA]) {
+    const serialize = serializers[type]
+    serializers[type] = (value: unknown) => (typeof value === 'string' ? value : serialize?.(value))
   }
 }
 

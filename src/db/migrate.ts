@@ -6,6 +6,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { StartError } from '../platform/start-error.ts'
+import { requireCorrectedDriver } from './corrected-driver.ts'
 import { isTransient } from './errors.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
@@ -24,9 +25,10 @@ const PAUSE_MS = 200
 /**
  * Brings the database to this version's schema, or to that of another `folder` of migrations. Safe to call from many
  * processes at once: an advisory lock lets one work while the others wait and then find nothing to do.
- * @throws StartError when the server is older than PostgreSQL 15, or its tables are held for more than a minute.
+ * @throws StartError when the server is older than PostgreSQL 15, the driver is not the corrected one, or the tables are held for more than a minute.
  */
 export async function migrate(databaseUrl: string, folder: string = MIGRATIONS): Promise<void> {
+  requireCorrectedDriver()
   const client = postgres(databaseUrl, { max: 1, onnotice: () => {}, connect_timeout: 10 })
   try {
     const [version] = await client`show server_version_num`
