@@ -1,5 +1,6 @@
 // The server process from start to stop. Each part lives in its own file; this one owns their order.
 import { readFile } from 'node:fs/promises'
+import { flushCompileCache } from 'node:module'
 import type { Settings } from '../config/settings.ts'
 import { SYNC_PATH } from '../contract/sync.ts'
 import { connectDatabase, connectProbe } from '../db/client.ts'
@@ -114,6 +115,8 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     const facts = { version, host, port, database: database.place, dataDir: database.dataDir }
     log.info({ host, port, version, seconds }, 'listening')
     process.stderr.write(banner({ ...facts, firstRun: first, seconds }))
+    // Not only at the end, which a crash skips. Where there is no such cache, nothing is done.
+    setTimeout(flushCompileCache, COMPILED_AFTER_MS).unref()
     const code = await stop.requested
     // After a fault nothing is to be answered any more.
     if (code === 0) await linger(listener, settings.shutdownGraceSeconds, log)
@@ -123,6 +126,8 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
   }
 }
 
+/** Once the first requests have had theirs compiled too. */
+const COMPILED_AFTER_MS = 5_000
 /** Enough that no connection idles while a request reads its body or signs its answer. */
 const PLACES_PER_CONNECTION = 2
 

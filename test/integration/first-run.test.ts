@@ -5,8 +5,8 @@ import { caller } from '../support/app.ts'
 import { type ClonedDatabase, cloneDatabase } from '../support/database.ts'
 import { spawned } from '../support/leasehold-cli.ts'
 import {
+  AS_STARTED,
   credentialsIn,
-  FROM_SOURCE,
   type LeaseholdProcess,
   type StoredCredentials,
   until,
@@ -44,7 +44,7 @@ describe('without any setting', () => {
   beforeAll(async () => {
     dataDir = await place.dataDir()
     const began = performance.now()
-    server = await place.start({ dataDir, command: FROM_SOURCE })
+    server = await place.start({ dataDir, command: AS_STARTED })
     readyAfter = performance.now() - began
     credentials = await credentialsIn(dataDir)
   })

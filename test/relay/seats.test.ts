@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { bundle } from '../../scripts/bundle.ts'
 import { type Answer, caller, startTestApp, type TestApp } from '../support/app.ts'
-import { bundle } from '../support/bundle.ts'
 import { query } from '../support/query.ts'
 import { type RelayProcess, relayProcess } from '../support/relay-process.ts'
 import { removeRelay, startTestRelay, type TestRelay } from '../support/running-relay.ts'
@@ -24,7 +24,7 @@ beforeAll(async () => {
   app = await startTestApp({ startAt: new Date().toISOString() })
   world = await createWorld(app, { instanceAuth: 'token', license: { seat_limit: 50 } })
   relay = await startTestRelay(app, { customerId: world.customerId })
-  program = await bundle('test/support/relay-program.ts', join(relay.folder, '..'))
+  program = (await bundle('test/support/relay-program.ts', join(relay.folder, '..'))).program
 })
 
 afterAll(async () => {

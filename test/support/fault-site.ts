@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bundle } from '../../scripts/bundle.ts'
 import { type Postmaster, startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts'
 import { type Answer, caller, ISSUER } from './app.ts'
-import { bundle } from './bundle.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { type Fleet, startFleet } from './fleet.ts'
 import { spawned } from './leasehold-cli.ts'
@@ -76,7 +76,7 @@ export async function startFaultSite(): Promise<FaultSite> {
     undo.push(() => database.end())
     const dataDir = await place.dataDir()
     undo.push(() => place.clear())
-    const [relayProgram, fleetProgram] = await Promise.all([
+    const [{ program: relayProgram }, { program: fleetProgram }] = await Promise.all([
       bundle('test/support/relay-program.ts', folder),
       bundle('test/support/fleet-process.ts', folder),
     ])

@@ -9,8 +9,8 @@ import type {} from './postgres-global-setup.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-/** What `npm start` runs. */
-export const FROM_SOURCE: [string, string] = [process.execPath, join(ROOT, 'src/node.ts')]
+/** As `npm start` does. */
+export const AS_STARTED: [string, string] = [process.execPath, join(ROOT, 'scripts/start.mjs')]
 
 export interface Exit {
   code: number | null
@@ -34,7 +34,7 @@ export interface LaunchOptions {
   dataDir: string
   port?: number
   env?: Record<string, string>
-  /** What starts the server; without it, Node and the server as one file, which starts four times as fast. */
+  /** What starts the server; without it, Node and the bundle of this test run. */
   command?: [program: string, ...args: string[]]
 }
 

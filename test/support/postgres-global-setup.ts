@@ -1,14 +1,14 @@
 // What a whole test run shares: one embedded PostgreSQL with a template database that has the schema, and the server as
-// one file. Started by vitest.
+// a bundle. Started by vitest.
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { bundle } from '../../scripts/bundle.ts'
 import { isLocked } from '../../src/db/embedded/folder-lock.ts'
 import { stopLeftover } from '../../src/db/embedded/leftover.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts'
 import { migrate } from '../../src/db/migrate.ts'
-import { bundle } from './bundle.ts'
 import { silentLog } from './silent-log.ts'
 import { TEMPORARY, temporaryFolder } from './temporary-folder.ts'
 
@@ -19,7 +19,7 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** The run's database server: its `postgres` database, and the database to clone. */
     testDatabase: { adminUrl: string; template: string }
-    /** `src/node.ts` as one file, and where its compiled form may be kept. */
+    /** `src/node.ts` as a bundle, and where its compiled form may be kept. */
     serverProgram: { path: string; compiled: string }
   }
 }
@@ -38,9 +38,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   try {
     const adminUrl = urlOf(database.url, 'postgres')
-    const [path] = await Promise.all([bundle('src/node.ts', folder), makeTemplate(adminUrl)])
+    const [{ program }] = await Promise.all([bundle('src/node.ts', folder), makeTemplate(adminUrl)])
     project.provide('testDatabase', { adminUrl, template: TEMPLATE })
-    project.provide('serverProgram', { path, compiled: join(folder, 'compiled') })
+    project.provide('serverProgram', { path: program, compiled: join(folder, 'compiled') })
   } catch (error) {
     await teardown()
     throw error

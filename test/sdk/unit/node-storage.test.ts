@@ -13,9 +13,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bundle } from '../../../scripts/bundle.ts'
 import { nodeHost } from '../../../src/sdk/host/node.ts'
 import { type HostClock, type HostStorage, StorageFault } from '../../../src/sdk/host/port.ts'
-import { bundle } from '../../support/bundle.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const MINUTE = 60_000
@@ -125,7 +125,7 @@ describe('a data folder', () => {
   test('killed 200 times at random moments while writing, holds the old or the new text, and nothing is left over', async () => {
     const seen = new Set<string>()
     const lanes = ['a', 'b'].map((lane) => join(parent, lane))
-    const script = await bundle('test/sdk/unit/support/keep-writing.ts', parent)
+    const { program: script } = await bundle('test/sdk/unit/support/keep-writing.ts', parent)
     await Promise.all(lanes.map((lane) => killWhileWriting(script, lane, 100, seen)))
     expect(seen.size).toBeGreaterThan(3)
     for (const lane of lanes) {
