@@ -39,14 +39,14 @@ test('1,000,000 reports over 90 days, through the real roll-up', { timeout: 3_60
     const received = new Date(from.getTime() + day * DAY).toISOString()
     await db.execute(sql`
       insert into reports (instance_key, received_on, id, product_id, license_id, kind, proof, received_at,
-        observed_at, version, tier, metrics, increases, features, rolled_up)
+        observed_at, version, tier, metrics, increases, features)
       select md5('i' || i)::uuid, (at at time zone 'UTC')::date, gen_random_uuid(), p.id,
         case when i % ${LICENSES}::int = 0 then null else md5('l' || i % ${LICENSES}::int)::uuid end, 'heartbeat',
         case when n % 4 = 0 then 'none' else 'instance' end, at, at,
         '1.' || (i + ${Math.floor(day / 10)}::int) % ${VERSIONS}::int,
         (array['free', 'pro', 'enterprise'])[1 + i % 3],
         jsonb_build_object('agent_count', n % 50, 'queries_total', n),
-        jsonb_build_object('queries_total', n % 1000), '{}', true
+        jsonb_build_object('queries_total', n % 1000), '{}'
       from products p, generate_series(1, ${A_DAY}::int) n,
         lateral (select n % ${INSTANCES}::int as i,
           ${received}::timestamptz + n * interval '1 day' / ${A_DAY}::int as at) t

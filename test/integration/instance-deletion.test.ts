@@ -70,8 +70,9 @@ describe('an instance that an admin removes', () => {
       app.databaseUrl,
       `insert into relays (id, customer_id, name, created_at)
        values ('${relay}', '${uuid(own.customerId)}', 'hall', '2026-03-01');
-       insert into relay_leases (relay_id, license_id, instance_key, allotment_seq, expires_at, reported_at)
-       values ('${relay}', '${uuid(own.licenseId)}', '${uuid(id)}', 1, '2026-03-02', '2026-03-01')`,
+       insert into relay_leases (relay_id, license_id, instance_key, allotment_seq, issued_at, expires_at,
+         reported_at)
+       values ('${relay}', '${uuid(own.licenseId)}', '${uuid(id)}', 1, '2026-03-01', '2026-03-02', '2026-03-01')`,
     )
     await app.admin('POST', `/licenses/${own.licenseId}/offline-activations`, {
       kind: 'leasehold-activation-request',

@@ -96,13 +96,12 @@ async function fill(): Promise<void> {
     insert into forgotten_seats values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now());
     insert into relays (id, customer_id, name, key_hash, created_at) select gen_random_uuid(), id, 'r', 'secret-relay-hash', now() from customers limit 1;
     insert into relay_allotments select r.id, l.id, 1, 9007199254740993, 1, null, 0, null, now() from relays r, licenses l limit 1;
-    insert into relay_leases select id, gen_random_uuid(), gen_random_uuid(), 1, now(), now() from relays;
+    insert into relay_leases select id, gen_random_uuid(), gen_random_uuid(), 1, now(), now(), false, now() from relays;
     insert into telemetry_sums (product_id, metric, grain, dimension, bucket, value, samples, samples_verified, increase,
       increase_verified, gauge_sum, gauge_sum_verified, instances, instances_verified)
       select id, m, 'day', 'all', now(), '', 1, 1, 0.1, 1e-300, 1, 1, 1, 1 from products, unnest(array['b', 'a', 'B', '_']) m;
     insert into telemetry_presence values (gen_random_uuid(), '2026-01-01', array[9223372036854775807, -1]);
-    insert into telemetry_versions select id, '2026-01-01', 'é', true from products;
-    insert into telemetry_hourly select id, 'm', now(), '1', 't', gen_random_uuid(), 1, 1, 1, 1 from products`,
+    insert into telemetry_versions select id, '2026-01-01', 'é', true from products`,
   )
 }
 
@@ -199,9 +198,9 @@ describe('what is exported and imported', () => {
     await query(
       app.databaseUrl,
       `insert into reports (instance_key, received_on, id, product_id, kind, proof, received_at, observed_at, metrics,
-        increases, features, rolled_up, summed)
+        increases, features, summed)
         select instance_key, received_on, gen_random_uuid(), product_id, kind, proof, received_at, observed_at, metrics,
-          increases, features, true, true from reports`,
+          increases, features, true from reports`,
     )
     const unsummed = await leasehold(['export', '-'], app.databaseUrl)
     expect(reportsIn(unsummed)).toHaveLength(all)

@@ -1,4 +1,4 @@
-// Folders of migrations of other versions: the one before, that has fewer, and the next, that has one more.
+// The folder of migrations of the next version, that has one more.
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -20,12 +20,6 @@ async function copied(change: (journal: Journal) => void): Promise<string> {
   await writeFile(file, JSON.stringify(journal))
   return folder
 }
-
-/** The first `count` migrations. */
-export const firstMigrations = (count: number): Promise<string> =>
-  copied((journal) => {
-    journal.entries.length = count
-  })
 
 /** All of them, and one that a later version might bring. */
 export async function migrationsWith(statements: string): Promise<string> {

@@ -37,9 +37,9 @@ export async function reportWriter(app: TestApp, product: string) {
     })
     await db.execute(sql`
       insert into reports (instance_key, received_on, id, product_id, license_id, kind, proof, received_at,
-        observed_at, version, tier, metrics, increases, features, rolled_up)
+        observed_at, version, tier, metrics, increases, features)
       select r.key, ${now.slice(0, 10)}::date, r.id, ${row?.id}::uuid, r.license, 'heartbeat', r.proof,
-        ${now}::timestamptz, r."observedAt", r.version, r.tier, r.metrics, r.increases, '{}', true
+        ${now}::timestamptz, r."observedAt", r.version, r.tier, r.metrics, r.increases, '{}'
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(key uuid, id uuid, license uuid, version text,
         tier text, proof text, metrics jsonb, increases jsonb, "observedAt" timestamptz)`)
   }

@@ -64,8 +64,8 @@ export const activations = pgTable(
     leaseEndsAt: instant('lease_ends_at').notNull(),
     endedAt: instant('ended_at'),
     endedBy: text('ended_by').$type<SeatEndedBy>(),
-    /** When the last lease under this seat was signed: tells which key signed it. Null for leases of older servers. */
-    leaseIssuedAt: instant('lease_issued_at'),
+    /** When the last lease under this seat was signed: tells which key signed it. */
+    leaseIssuedAt: instant('lease_issued_at').notNull(),
     /** When an admin let the instance take the seat again by itself, after having ended it. */
     tombstoneLiftedAt: instant('tombstone_lifted_at'),
   },

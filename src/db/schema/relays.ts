@@ -88,8 +88,8 @@ export const relayLeases = pgTable(
     licenseId: uuid('license_id').notNull(),
     instanceKey: uuid('instance_key').notNull(),
     allotmentSeq: bigint('allotment_seq', { mode: 'number' }).notNull(),
-    /** Orders what is told of one instance; null in rows of older servers. */
-    issuedAt: instant('issued_at'),
+    /** Orders what is told of one instance. */
+    issuedAt: instant('issued_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     released: boolean('released').notNull().default(false),
     reportedAt: instant('reported_at').notNull(),

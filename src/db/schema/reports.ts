@@ -5,7 +5,6 @@ import {
   boolean,
   check,
   date,
-  doublePrecision,
   index,
   jsonb,
   pgTable,
@@ -37,8 +36,6 @@ export const reports = pgTable(
     /** Growth of each counter since the report before it; a drop is a restart. */
     increases: jsonb('increases').$type<Record<string, number>>().notNull(),
     features: text('features').array().notNull(),
-    /** Of the sums before `summed`: servers of that time count what is false here, so it is always written true. */
-    rolledUp: boolean('rolled_up').notNull(),
     /** Whether `telemetry_sums` holds it. */
     summed: boolean('summed').notNull().default(false),
   },
@@ -46,7 +43,6 @@ export const reports = pgTable(
     primaryKey({ name: 'reports_pk', columns: [t.instanceKey, t.receivedOn, t.id] }),
     check('reports_kind_known', sql`${t.kind} in ('heartbeat', 'refresh', 'telemetry')`),
     check('reports_proof_known', sql`${t.proof} in ('none', 'instance', 'license', 'relay')`),
-    index('reports_not_rolled_up_idx').on(t.receivedOn, t.id).where(sql`not ${t.rolledUp}`),
     index('reports_not_summed_idx').on(t.receivedOn, t.id).where(sql`not ${t.summed}`),
   ],
 )
@@ -65,29 +61,5 @@ export const reportStreams = pgTable(
   (t) => [
     primaryKey({ name: 'report_streams_pk', columns: [t.instanceKey, t.bootId] }),
     index('report_streams_updated_idx').on(t.updatedAt),
-  ],
-)
-
-/** Written by servers before `telemetry_sums` and read by nobody; stays until none of them runs any more. */
-export const telemetryHourly = pgTable(
-  'telemetry_hourly',
-  {
-    productId: uuid('product_id').notNull(),
-    metric: text('metric').notNull(),
-    hour: instant('hour').notNull(),
-    version: text('version').notNull(),
-    tier: text('tier').notNull(),
-    /** The nil UUID where the report came without a license. */
-    licenseId: uuid('license_id').notNull(),
-    increase: doublePrecision('increase').notNull(),
-    gaugeSum: doublePrecision('gauge_sum').notNull(),
-    gaugeMax: doublePrecision('gauge_max').notNull(),
-    samples: bigint('samples', { mode: 'number' }).notNull(),
-  },
-  (t) => [
-    primaryKey({
-      name: 'telemetry_hourly_pk',
-      columns: [t.productId, t.metric, t.hour, t.version, t.tier, t.licenseId],
-    }),
   ],
 )

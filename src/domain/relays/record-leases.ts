@@ -128,7 +128,7 @@ async function writeLeases(
     on conflict (relay_id, license_id, instance_key) do update set allotment_seq = excluded.allotment_seq,
       issued_at = excluded.issued_at, expires_at = excluded.expires_at, released = excluded.released,
       reported_at = excluded.reported_at
-    where known.issued_at is null or excluded.issued_at > known.issued_at
+    where excluded.issued_at > known.issued_at
       or (excluded.issued_at = known.issued_at and (excluded.released or not known.released))`)
   return { unknown, tooMany: [] }
 }

@@ -49,15 +49,13 @@ export async function readSignedBy(
   const until = sql`coalesce(${end?.toISOString() ?? null}::timestamptz, 'infinity')`
   const live = sql`i.product_id = ${key.productId}::uuid and a.ended_at is null and a.lease_ends_at > ${at}`
   const recent = sql`${addSeconds(now, -entitlementLife).toISOString()}::timestamptz`
-  // Leases of older servers do not say when they were signed: those may be of any key since the seat was taken.
   const bearing =
     key.use === 'jws'
-      ? sql`${live} and a.activated_at < ${until} and coalesce(a.lease_issued_at, 'infinity') >= ${from}
-          and coalesce(a.lease_issued_at, a.activated_at) < ${until}`
+      ? sql`${live} and a.lease_issued_at >= ${from} and a.lease_issued_at < ${until}`
       : sql`${live} and i.last_seen_at >= greatest(${recent}, ${from}) and ${until} > ${recent}`
   const [counts] = await db.execute<Row>(sql`
     select count(distinct i.instance_key) as count, 
-      (min(extract(epoch from coalesce(a.lease_issued_at, a.activated_at))) * 1000)::bigint as since_ms
+      (min(extract(epoch from a.lease_issued_at)) * 1000)::bigint as since_ms
     from activations a join instances i on i.instance_key = a.instance_key where ${bearing}`)
   const named = await db.execute<Row>(sql`
     select i.instance_key, i.instance_id, max(extract(epoch from a.lease_ends_at) * 1000)::bigint as ends

@@ -44,7 +44,6 @@ const TABLES: readonly (readonly [name: string, kind: Kind])[] = [
   ['telemetry_sums', 'state'],
   ['telemetry_presence', 'state'],
   ['telemetry_versions', 'state'],
-  ['telemetry_hourly', 'state'],
   ['report_streams', 'state'],
   ['reports', 'state'],
   ['action_spending', 'state'],

@@ -83,7 +83,6 @@ export function foldReports(input: FoldInput): Folded {
       metrics: report.metrics,
       increases: counted.increases,
       features: [...(report.featureUsage ?? [])],
-      rolledUp: true,
     })
     folded.findings.push(...findingsOf(report, input, observedAt))
   }

@@ -11,10 +11,10 @@ export async function insertReports(tx: Transaction, rows: readonly ReportRow[])
   if (rows.length === 0) return
   await tx.execute(sql`
     insert into reports (instance_key, received_on, id, product_id, license_id, kind, proof, received_at,
-      observed_at, boot_id, seq, version, tier, metrics, increases, features, rolled_up)
+      observed_at, boot_id, seq, version, tier, metrics, increases, features)
     select r."instanceKey", r."receivedOn", r.id, r."productId", r."licenseId", r.kind, r.proof, r."receivedAt",
       r."observedAt", r."bootId", r.seq, r.version, r.tier, r.metrics, r.increases,
-      array(select jsonb_array_elements_text(r.features)), true
+      array(select jsonb_array_elements_text(r.features))
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r("instanceKey" uuid, "receivedOn" date, id uuid,
       "productId" uuid, "licenseId" uuid, kind text, proof text, "receivedAt" timestamptz,
       "observedAt" timestamptz, "bootId" uuid, seq bigint, version text, tier text, metrics jsonb,

@@ -1,3 +1,18 @@
+-- Made by `npm run db:baseline` from src/db/schema. To change it, change that, and run it again.
+CREATE TABLE "action_budget_lifts" (
+	"scope" text PRIMARY KEY NOT NULL,
+	"lifted_at" timestamp with time zone NOT NULL,
+	"lifted_until" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "action_spending" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"admin_key_id" uuid NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"amount" integer NOT NULL,
+	CONSTRAINT "action_spending_amount_positive" CHECK ("action_spending"."amount" > 0)
+);
+--> statement-breakpoint
 CREATE TABLE "anomalies" (
 	"instance_key" uuid NOT NULL,
 	"id" uuid NOT NULL,
@@ -39,6 +54,13 @@ CREATE TABLE "events" (
 	"subject" text NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"request_hash" text NOT NULL,
+	"sealed_answer" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "job_leases" (
 	"name" text PRIMARY KEY NOT NULL,
 	"holder" text NOT NULL,
@@ -59,10 +81,20 @@ CREATE TABLE "activations" (
 	"lease_ends_at" timestamp with time zone NOT NULL,
 	"ended_at" timestamp with time zone,
 	"ended_by" text,
+	"lease_issued_at" timestamp with time zone NOT NULL,
+	"tombstone_lifted_at" timestamp with time zone,
 	CONSTRAINT "activations_pk" PRIMARY KEY("instance_key","license_id"),
 	CONSTRAINT "activations_credential_source_known" CHECK ("activations"."credential_source" in ('api_key', 'license_key', 'static_jwt')),
 	CONSTRAINT "activations_ended_by_known" CHECK ("activations"."ended_by" in ('instance', 'admin', 'expiry')),
 	CONSTRAINT "activations_ended_together" CHECK (("activations"."ended_at" is null) = ("activations"."ended_by" is null))
+);
+--> statement-breakpoint
+CREATE TABLE "forgotten_seats" (
+	"instance_key" uuid NOT NULL,
+	"license_id" uuid NOT NULL,
+	"seat_id" uuid NOT NULL,
+	"lease_ends_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "forgotten_seats_pk" PRIMARY KEY("instance_key","license_id")
 );
 --> statement-breakpoint
 CREATE TABLE "instances" (
@@ -109,6 +141,7 @@ CREATE TABLE "api_keys" (
 	"revoked_at" timestamp with time zone,
 	"end_sessions" boolean NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
+	"replaced_by" uuid,
 	CONSTRAINT "api_keys_hash_unique" UNIQUE("hash")
 );
 --> statement-breakpoint
@@ -134,6 +167,7 @@ CREATE TABLE "license_keys" (
 	"revoked_at" timestamp with time zone,
 	"end_sessions" boolean NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
+	"replaced_by" uuid,
 	CONSTRAINT "license_keys_hash_unique" UNIQUE("hash")
 );
 --> statement-breakpoint
@@ -177,6 +211,44 @@ CREATE TABLE "static_jwts" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "license_notices" (
+	"license_id" uuid NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"notice" text NOT NULL,
+	"given_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "license_notices_pk" PRIMARY KEY("license_id","expires_at","notice"),
+	CONSTRAINT "license_notices_notice_known" CHECK ("license_notices"."notice" in ('expiring_60d', 'expiring_30d', 'expiring_14d', 'expiring_7d', 'expiring_1d', 'expired',
+        'grace_ended'))
+);
+--> statement-breakpoint
+CREATE TABLE "envelopes" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"license_id" uuid NOT NULL,
+	"kid" text NOT NULL,
+	"tenant_id" text NOT NULL,
+	"label" text,
+	"bound_instance_key" uuid,
+	"issued_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone,
+	"grace_days" integer NOT NULL,
+	"issued_by" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "offline_activations" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"license_id" uuid NOT NULL,
+	"instance_key" uuid NOT NULL,
+	"nonce" text NOT NULL,
+	"action" text NOT NULL,
+	"told_action" text NOT NULL,
+	"static_jwt_id" uuid NOT NULL,
+	"issued_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"lease_ends_at" timestamp with time zone NOT NULL,
+	"issued_by" text NOT NULL,
+	CONSTRAINT "offline_activations_nonce_unique" UNIQUE("instance_key","nonce")
+);
+--> statement-breakpoint
 CREATE TABLE "products" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"code" text NOT NULL,
@@ -203,6 +275,7 @@ CREATE TABLE "tiers" (
 	"grace_days" integer NOT NULL,
 	"seat_limit" integer,
 	"seat_churn" integer,
+	"trial_days" integer,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "tiers_product_code_unique" UNIQUE("product_id","code"),
@@ -210,7 +283,53 @@ CREATE TABLE "tiers" (
 	CONSTRAINT "tiers_id_product_unique" UNIQUE("id","product_id"),
 	CONSTRAINT "tiers_grace_days_range" CHECK ("tiers"."grace_days" between 0 and 3650),
 	CONSTRAINT "tiers_seat_limit_positive" CHECK ("tiers"."seat_limit" is null or "tiers"."seat_limit" >= 0),
+	CONSTRAINT "tiers_trial_days_range" CHECK ("tiers"."trial_days" is null or "tiers"."trial_days" between 1 and 365),
 	CONSTRAINT "tiers_seat_churn_positive" CHECK ("tiers"."seat_churn" is null or "tiers"."seat_churn" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "relay_allotments" (
+	"relay_id" uuid NOT NULL,
+	"license_id" uuid NOT NULL,
+	"share" integer NOT NULL,
+	"seq" bigint NOT NULL,
+	"seats" integer NOT NULL,
+	"expires_at" timestamp with time zone,
+	"held_seats" integer NOT NULL,
+	"held_until" timestamp with time zone,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "relay_allotments_pk" PRIMARY KEY("relay_id","license_id"),
+	CONSTRAINT "relay_allotments_seats_positive" CHECK ("relay_allotments"."share" >= 0 and "relay_allotments"."seats" >= 0 and "relay_allotments"."held_seats" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "relay_leases" (
+	"relay_id" uuid NOT NULL,
+	"license_id" uuid NOT NULL,
+	"instance_key" uuid NOT NULL,
+	"allotment_seq" bigint NOT NULL,
+	"issued_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"released" boolean DEFAULT false NOT NULL,
+	"reported_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "relay_leases_pk" PRIMARY KEY("relay_id","license_id","instance_key")
+);
+--> statement-breakpoint
+CREATE TABLE "relays" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"enrolment_hash" text,
+	"enrolment_expires_at" timestamp with time zone,
+	"key_hash" text,
+	"key_prefix" text,
+	"public_key" text,
+	"version" text,
+	"lineage" jsonb,
+	"created_at" timestamp with time zone NOT NULL,
+	"enrolled_at" timestamp with time zone,
+	"last_seen_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	CONSTRAINT "relays_enrolment_unique" UNIQUE("enrolment_hash"),
+	CONSTRAINT "relays_key_unique" UNIQUE("key_hash")
 );
 --> statement-breakpoint
 CREATE TABLE "report_streams" (
@@ -240,25 +359,11 @@ CREATE TABLE "reports" (
 	"metrics" jsonb NOT NULL,
 	"increases" jsonb NOT NULL,
 	"features" text[] NOT NULL,
-	"rolled_up" boolean NOT NULL,
+	"summed" boolean DEFAULT false NOT NULL,
 	CONSTRAINT "reports_pk" PRIMARY KEY("instance_key","received_on","id"),
 	CONSTRAINT "reports_kind_known" CHECK ("reports"."kind" in ('heartbeat', 'refresh', 'telemetry')),
 	CONSTRAINT "reports_proof_known" CHECK ("reports"."proof" in ('none', 'instance', 'license', 'relay'))
 ) PARTITION BY RANGE ("received_on");
---> statement-breakpoint
-CREATE TABLE "telemetry_hourly" (
-	"product_id" uuid NOT NULL,
-	"metric" text NOT NULL,
-	"hour" timestamp with time zone NOT NULL,
-	"version" text NOT NULL,
-	"tier" text NOT NULL,
-	"license_id" uuid NOT NULL,
-	"increase" double precision NOT NULL,
-	"gauge_sum" double precision NOT NULL,
-	"gauge_max" double precision NOT NULL,
-	"samples" bigint NOT NULL,
-	CONSTRAINT "telemetry_hourly_pk" PRIMARY KEY("product_id","metric","hour","version","tier","license_id")
-);
 --> statement-breakpoint
 CREATE TABLE "admin_keys" (
 	"id" uuid PRIMARY KEY NOT NULL,
@@ -301,24 +406,92 @@ CREATE TABLE "signing_keys" (
 	CONSTRAINT "signing_keys_use_known" CHECK ("signing_keys"."use" in ('jws', 'raw'))
 );
 --> statement-breakpoint
+CREATE TABLE "telemetry_presence" (
+	"instance_key" uuid NOT NULL,
+	"day" date NOT NULL,
+	"marks" bigint[] NOT NULL,
+	CONSTRAINT "telemetry_presence_pk" PRIMARY KEY("instance_key","day")
+);
+--> statement-breakpoint
+CREATE TABLE "telemetry_sums" (
+	"product_id" uuid NOT NULL,
+	"metric" text NOT NULL,
+	"grain" text NOT NULL,
+	"dimension" text NOT NULL,
+	"bucket" timestamp with time zone NOT NULL,
+	"value" text NOT NULL,
+	"samples" bigint NOT NULL,
+	"samples_verified" bigint NOT NULL,
+	"increase" double precision NOT NULL,
+	"increase_verified" double precision NOT NULL,
+	"gauge_sum" double precision NOT NULL,
+	"gauge_sum_verified" double precision NOT NULL,
+	"gauge_max" double precision,
+	"gauge_max_verified" double precision,
+	"instances" integer NOT NULL,
+	"instances_verified" integer NOT NULL,
+	CONSTRAINT "telemetry_sums_pk" PRIMARY KEY("product_id","metric","grain","dimension","bucket","value"),
+	CONSTRAINT "telemetry_sums_grain_known" CHECK ("telemetry_sums"."grain" in ('hour', 'day')),
+	CONSTRAINT "telemetry_sums_dimension_known" CHECK ("telemetry_sums"."dimension" in ('all', 'version', 'tier', 'license'))
+);
+--> statement-breakpoint
+CREATE TABLE "telemetry_versions" (
+	"product_id" uuid NOT NULL,
+	"day" date NOT NULL,
+	"version" text NOT NULL,
+	"verified" boolean NOT NULL,
+	CONSTRAINT "telemetry_versions_pk" PRIMARY KEY("product_id","day","version")
+);
+--> statement-breakpoint
+CREATE TABLE "trials" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"email_hash" text NOT NULL,
+	"tier_id" uuid NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"license_id" uuid NOT NULL,
+	"started_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "trials_product_email_unique" UNIQUE("product_id","email_hash")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_counts" (
+	"scope" text NOT NULL,
+	"key" text NOT NULL,
+	"window_start" timestamp with time zone NOT NULL,
+	"count" integer NOT NULL,
+	CONSTRAINT "usage_counts_pk" PRIMARY KEY("scope","key","window_start")
+);
+--> statement-breakpoint
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "license_keys" ADD CONSTRAINT "license_keys_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "licenses" ADD CONSTRAINT "licenses_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "licenses" ADD CONSTRAINT "licenses_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "licenses" ADD CONSTRAINT "licenses_tier_of_product_fk" FOREIGN KEY ("tier_id","product_id") REFERENCES "public"."tiers"("id","product_id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "static_jwts" ADD CONSTRAINT "static_jwts_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "license_notices" ADD CONSTRAINT "license_notices_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "envelopes" ADD CONSTRAINT "envelopes_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "offline_activations" ADD CONSTRAINT "offline_activations_license_id_licenses_id_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "tiers" ADD CONSTRAINT "tiers_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "relay_allotments" ADD CONSTRAINT "relay_allotments_relay_fk" FOREIGN KEY ("relay_id") REFERENCES "public"."relays"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "relay_allotments" ADD CONSTRAINT "relay_allotments_license_fk" FOREIGN KEY ("license_id") REFERENCES "public"."licenses"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "relay_leases" ADD CONSTRAINT "relay_leases_relay_fk" FOREIGN KEY ("relay_id") REFERENCES "public"."relays"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "relays" ADD CONSTRAINT "relays_customer_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "signing_keys" ADD CONSTRAINT "signing_keys_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "trials" ADD CONSTRAINT "trials_product_id_products_id_fk" FOREIGN KEY ("product_id") REFERENCES "public"."products"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "action_spending_at_idx" ON "action_spending" USING btree ("at");--> statement-breakpoint
 CREATE UNIQUE INDEX "anomalies_one_open" ON "anomalies" USING btree ("instance_key","type") WHERE "anomalies"."resolved_at" is null;--> statement-breakpoint
 CREATE INDEX "anomalies_newest_idx" ON "anomalies" USING btree ("id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "audit_log_at_idx" ON "audit_log" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "audit_log_subject_idx" ON "audit_log" USING btree ("subject","at");--> statement-breakpoint
 CREATE INDEX "audit_log_actor_idx" ON "audit_log" USING btree ("actor_id","action","at");--> statement-breakpoint
 CREATE INDEX "events_at_idx" ON "events" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created_at_idx" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "activations_live_seats_idx" ON "activations" USING btree ("license_id","lease_ends_at") WHERE "activations"."ended_at" is null;--> statement-breakpoint
 CREATE INDEX "activations_churn_idx" ON "activations" USING btree ("license_id","first_activated_at");--> statement-breakpoint
+CREATE INDEX "forgotten_seats_lease_idx" ON "forgotten_seats" USING btree ("lease_ends_at");--> statement-breakpoint
 CREATE INDEX "instances_newest_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "instances_product_seen_idx" ON "instances" USING btree ("product_id","last_seen_at");--> statement-breakpoint
+CREATE INDEX "instances_unproven_idx" ON "instances" USING btree ("product_id","last_seen_at") WHERE "instances"."proven_license_id" is null;--> statement-breakpoint
 CREATE INDEX "instances_token_idx" ON "instances" USING btree ("token_hash");--> statement-breakpoint
 CREATE INDEX "api_keys_license_idx" ON "api_keys" USING btree ("license_id");--> statement-breakpoint
 CREATE INDEX "license_keys_license_idx" ON "license_keys" USING btree ("license_id");--> statement-breakpoint
@@ -326,6 +499,16 @@ CREATE INDEX "licenses_customer_idx" ON "licenses" USING btree ("customer_id");-
 CREATE INDEX "licenses_product_status_idx" ON "licenses" USING btree ("product_id","status");--> statement-breakpoint
 CREATE INDEX "licenses_expires_idx" ON "licenses" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "static_jwts_license_idx" ON "static_jwts" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "envelopes_license_idx" ON "envelopes" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "offline_activations_license_idx" ON "offline_activations" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "relay_allotments_license_idx" ON "relay_allotments" USING btree ("license_id");--> statement-breakpoint
+CREATE INDEX "relay_leases_instance_idx" ON "relay_leases" USING btree ("instance_key");--> statement-breakpoint
+CREATE INDEX "relay_leases_expires_idx" ON "relay_leases" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "relays_customer_idx" ON "relays" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "report_streams_updated_idx" ON "report_streams" USING btree ("updated_at");--> statement-breakpoint
-CREATE INDEX "reports_not_rolled_up_idx" ON "reports" USING btree ("received_on","id") WHERE not "reports"."rolled_up";--> statement-breakpoint
-CREATE INDEX "signing_keys_product_use_idx" ON "signing_keys" USING btree ("product_id","use");
+CREATE INDEX "reports_not_summed_idx" ON "reports" USING btree ("received_on","id") WHERE not "reports"."summed";--> statement-breakpoint
+CREATE INDEX "signing_keys_product_use_idx" ON "signing_keys" USING btree ("product_id","use");--> statement-breakpoint
+CREATE INDEX "telemetry_presence_day_idx" ON "telemetry_presence" USING btree ("day");--> statement-breakpoint
+CREATE INDEX "telemetry_sums_age_idx" ON "telemetry_sums" USING btree ("grain","bucket");--> statement-breakpoint
+CREATE INDEX "telemetry_versions_day_idx" ON "telemetry_versions" USING btree ("day");--> statement-breakpoint
+CREATE INDEX "usage_counts_age_idx" ON "usage_counts" USING btree ("window_start");

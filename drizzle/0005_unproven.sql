@@ -1,1 +1,0 @@
-CREATE INDEX "instances_unproven_idx" ON "instances" USING btree ("product_id","last_seen_at") WHERE "instances"."proven_license_id" is null;

@@ -1,0 +1,1 @@
+-- What the schema's TypeScript cannot say: functions and triggers. `npm run db:baseline` appends it to the baseline.
