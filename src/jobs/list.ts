@@ -3,6 +3,7 @@ import { dropPartitionsBefore, ensurePartitions } from '../db/partitions.ts'
 import { findStaleInstances } from '../domain/anomalies/find-stale.ts'
 import { removeSilentInstances } from '../domain/instances/remove-silent.ts'
 import { giveNotice } from '../domain/licenses/give-notice.ts'
+import { markLapsedSeats } from '../domain/rights/mark-lapsed.ts'
 import { refreshKeySet } from '../domain/signing/refresh-key-set.ts'
 import { rollUpReports } from '../domain/telemetry/roll-up.ts'
 import { addSeconds, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS } from '../platform/time.ts'
@@ -25,6 +26,7 @@ export function backgroundJobs(retention: Retention & { reports: number }): Job[
     { name: 'key_set', every: MINUTE_SECONDS, run: refreshKeySet },
     { name: 'rollup', every: MINUTE_SECONDS, run: rollUpReports },
     { name: 'license_notices', every: 5 * MINUTE_SECONDS, run: giveNotice },
+    { name: 'lapsed_seats', every: MINUTE_SECONDS, run: markLapsedSeats },
     { name: 'stale_instances', every: 15 * MINUTE_SECONDS, run: findStaleInstances },
     { name: 'silent_instances', every: HOUR_SECONDS, run: removeSilentInstances },
     { name: 'retention', every: DAY_SECONDS, run: (ctx, signal) => deleteExpired(ctx, retention, signal) },

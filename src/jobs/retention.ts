@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { IDEMPOTENCY_LIFE } from '../domain/idempotency/answer-once.ts'
 import type { Ctx } from '../domain/kernel/context.ts'
 import { BUDGET_WINDOW } from '../domain/kernel/spend-budget.ts'
+import { forgetStreams } from '../domain/telemetry/forget-streams.ts'
 import { addDays, addSeconds, DAY_SECONDS } from '../platform/time.ts'
 
 /** Small enough that nobody waits for the locks of one statement. */
@@ -43,11 +44,6 @@ function expiries(retention: Retention, now: Date): Expiry[] {
       condition: sql`at < ${ago(retention.events)} and number < (select max(number) from events)`,
     },
     {
-      name: 'streams',
-      table: 'report_streams',
-      condition: sql`updated_at < ${time(addDays(now, -STREAM_DAYS))}`,
-    },
-    {
       name: 'relay_leases',
       table: 'relay_leases',
       condition: sql`expires_at < ${time(addDays(now, -STREAM_DAYS))}`,
@@ -78,7 +74,7 @@ export async function deleteExpired(
   retention: Retention,
   signal: AbortSignal,
 ): Promise<Record<string, number> | null> {
-  const deleted: Record<string, number> = {}
+  const deleted: Record<string, number> = { streams: await forgetStreams(ctx, STREAM_DAYS, signal) }
   for (const expiry of expiries(retention, ctx.clock.now())) {
     deleted[expiry.name] = await deleteBatches(ctx, signal, expiry)
   }

@@ -38,13 +38,24 @@ export const instances = pgTable(
     tokenPresentedAt: instant('token_presented_at'),
     proof: text('proof').$type<Proof>().notNull(),
     provenLicenseId: uuid('proven_license_id'),
+    /**
+     * Never later than `last_seen_at`, and moved up to it by a job once the two are far apart: it is indexed, and what
+     * a heartbeat writes must not be (a heap-only update touches no index).
+     */
+    seenMark: instant('seen_mark').notNull().default(sql`'epoch'`),
+    /** Found silent by the job, and not heard since, as far as the job knows. */
+    silent: boolean('silent').notNull().default(false),
   },
   (t) => [
     check('instances_action_known', sql`${t.action} in ('none', 'downgrade', 'kill')`),
     check('instances_proof_known', sql`${t.proof} in ('none', 'instance', 'license', 'relay')`),
     index('instances_newest_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()),
-    index('instances_product_seen_idx').on(t.productId, t.lastSeenAt),
-    index('instances_unproven_idx').on(t.productId, t.lastSeenAt).where(sql`${t.provenLicenseId} is null`),
+    index('instances_product_newest_idx').on(t.productId, t.firstSeenAt.desc(), t.instanceKey.desc()),
+    index('instances_heard_idx')
+      .on(t.productId, t.seenMark, t.instanceKey)
+      .where(sql`not ${t.silent} and ${t.deactivatedAt} is null`),
+    index('instances_silent_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()).where(sql`${t.silent}`),
+    index('instances_unproven_idx').on(t.productId, t.seenMark).where(sql`${t.provenLicenseId} is null`),
     index('instances_token_idx').on(t.tokenHash),
   ],
 )
@@ -68,6 +79,10 @@ export const activations = pgTable(
     leaseIssuedAt: instant('lease_issued_at').notNull(),
     /** When an admin let the instance take the seat again by itself, after having ended it. */
     tombstoneLiftedAt: instant('tombstone_lifted_at'),
+    /** When a job looks at the lease next. Never later than `lease_ends_at`, which each refresh moves and no index holds. */
+    lapseDueAt: instant('lapse_due_at').notNull().default(sql`'epoch'`),
+    /** The job saw the lease run out. A trigger takes it back when the lease is moved. */
+    lapsed: boolean('lapsed').notNull().default(false),
   },
   (t) => [
     primaryKey({ name: 'activations_pk', columns: [t.instanceKey, t.licenseId] }),
@@ -77,7 +92,11 @@ export const activations = pgTable(
     ),
     check('activations_ended_by_known', sql`${t.endedBy} in ('instance', 'admin', 'expiry')`),
     check('activations_ended_together', sql`(${t.endedAt} is null) = (${t.endedBy} is null)`),
-    index('activations_live_seats_idx').on(t.licenseId, t.leaseEndsAt).where(sql`${t.endedAt} is null`),
+    index('activations_held_idx')
+      .on(t.licenseId, t.instanceKey)
+      .where(sql`${t.endedAt} is null and not ${t.lapsed}`),
+    index('activations_lapse_idx').on(t.lapseDueAt).where(sql`${t.endedAt} is null and not ${t.lapsed}`),
+    index('activations_credential_idx').on(t.credentialId),
     index('activations_churn_idx').on(t.licenseId, t.firstActivatedAt),
   ],
 )

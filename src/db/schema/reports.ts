@@ -57,9 +57,11 @@ export const reportStreams = pgTable(
     seen: sequenceSet('seen').notNull(),
     counters: jsonb('counters').$type<Record<string, number>>().notNull(),
     updatedAt: instant('updated_at').notNull(),
+    /** When retention looks at it next. Never later than it may go; `updated_at` moves with each report, and no index holds it. */
+    forgetDueAt: instant('forget_due_at').notNull().default(sql`'epoch'`),
   },
   (t) => [
     primaryKey({ name: 'report_streams_pk', columns: [t.instanceKey, t.bootId] }),
-    index('report_streams_updated_idx').on(t.updatedAt),
+    index('report_streams_forget_idx').on(t.forgetDueAt),
   ],
 )

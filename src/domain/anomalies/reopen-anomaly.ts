@@ -2,7 +2,7 @@
 import { and, eq, isNotNull, isNull } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { violates } from '../../db/errors.ts'
-import { anomalies } from '../../db/schema/index.ts'
+import { anomalies, instances } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { publicId } from '../../platform/ids.ts'
 import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
@@ -29,6 +29,10 @@ export async function reopenAnomaly(
       .returning({ type: anomalies.type })
     const view = await viewAnomaly(tx, uuid)
     if (!reopened) return view
+    // The job looks at it again, and closes it where the instance is heard.
+    if (view.type === 'stale_instance') {
+      await tx.update(instances).set({ silent: true }).where(eq(instances.instanceKey, view.instanceKey))
+    }
     await recordChange(tx, ctx, {
       action: 'anomaly.reopen',
       subject: id,

@@ -8,6 +8,7 @@ import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
 import { spendBudget } from '../kernel/spend-budget.ts'
+import { seatIsLive } from '../rights/seat.ts'
 
 /**
  * The instance may come back as one that nobody knows: with no action, no token, no tombstone, and on no session of
@@ -63,7 +64,8 @@ export async function deleteInstance(
 async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Record<string, number>> {
   const [counts] = await tx.execute<Record<string, number>>(sql`
     with activation as (
-      delete from activations where instance_key = ${key}::uuid returning license_id, id, lease_ends_at, ended_at
+      delete from activations where instance_key = ${key}::uuid
+      returning license_id, id, lease_ends_at, ended_at, lapsed
     ), forgotten as (
       insert into forgotten_seats as known (instance_key, license_id, seat_id, lease_ends_at)
       select ${key}::uuid, license_id, id, lease_ends_at from activation
@@ -93,8 +95,7 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
       (select count(*)::int from relayed) as relay_leases,
       (select count(*)::int from offline) as offline_activations,
       (select count(*)::int from binding) as jwt_bindings,
-      (select count(*)::int from activation
-        where ended_at is null and lease_ends_at > ${now.toISOString()}::timestamptz) as live_seats`)
+      (select count(*)::int from activation a where ${seatIsLive(now)}) as live_seats`)
   return { ...counts }
 }
 

@@ -4,6 +4,7 @@ import type { SeatEndedBy } from '../../contract/catalog.ts'
 import type { Executor } from '../../db/client.ts'
 import { instances, products } from '../../db/schema/index.ts'
 import { notFound } from '../kernel/find-catalog.ts'
+import { seatIsLive } from '../rights/seat.ts'
 
 export type InstanceView = Awaited<ReturnType<typeof viewInstances>>[number]
 
@@ -19,8 +20,7 @@ export interface SeatView {
 
 /** A seat of the instance that is held at `now`; `a` names the activation. */
 export const liveSeat = (now: Date): SQL => sql`(
-  a.instance_key = ${instances.instanceKey} and a.ended_at is null
-  and a.lease_ends_at > ${now.toISOString()}::timestamptz)`
+  a.instance_key = ${instances.instanceKey} and ${seatIsLive(now)})`
 
 const lowestTier = sql`(
   select t.code from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`

@@ -4,6 +4,7 @@ import type { Executor } from '../../db/client.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { notFound } from '../kernel/find-catalog.ts'
 import { countedSeats } from '../rights/allotted-seats.ts'
+import { seatIsLive } from '../rights/seat.ts'
 
 export type LicenseRow = typeof licenses.$inferSelect
 export type LicenseView = Awaited<ReturnType<typeof viewLicenses>>[number]
@@ -25,8 +26,7 @@ export function viewLicenses(db: Executor, where: SQL | undefined, now: Date, mo
       company: customers.company,
       seatsInUse: sql<number>`(
         select count(*)::int from activations a
-        where a.license_id = ${licenses.id} and a.ended_at is null
-          and a.lease_ends_at > ${now.toISOString()}::timestamptz)`,
+        where a.license_id = ${licenses.id} and ${seatIsLive(now)})`,
       seatsAllotted: sql<number>`(
         select coalesce(sum(${countedSeats(now)}), 0)::int from relay_allotments a
         where a.license_id = ${licenses.id})`,

@@ -7,6 +7,7 @@ import { parseRfc3339 } from '../../platform/time.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { decodeCursor, type Page, pageOf, UUID_PART } from '../kernel/paging.ts'
+import { licenseStateSql } from '../rights/state-sql.ts'
 import { type LicenseView, viewLicense, viewLicenses } from './license-view.ts'
 
 /** @throws Refusal `not_found` */
@@ -36,30 +37,19 @@ export async function listLicenses(ctx: Ctx, query: LicenseQuery): Promise<Page<
   return pageOf(rows, query.limit, (row) => [row.id])
 }
 
-/** The same boundary as standingOf: whole seconds, through the last one of the grace (T6). */
-const expiredAt = (now: Date): SQL => sql`(
-  ${licenses.expiresAt} is not null and ${licenses.expiresAt}
-    + coalesce(${licenses.graceDays}, ${tiers.graceDays}) * interval '86400 seconds'
-    < date_trunc('second', ${now.toISOString()}::timestamptz))`
-
-/** Past its own end, the boundary of nextLease. */
-const endedAt = (now: Date): SQL => sql`(
-  ${licenses.expiresAt} is not null
-  and ${licenses.expiresAt} < date_trunc('second', ${now.toISOString()}::timestamptz))`
-
 const contains = (text: string): SQL => sql`strpos(lower(concat_ws(e'\n', ${licenses.label},
   ${licenses.tenantId}, ${customers.name}, ${customers.company}, ${customers.email})), lower(${text}::text)) > 0`
 
 function hasStatus(status: NonNullable<LicenseQuery['status']>, now: Date): SQL | undefined {
+  const state = licenseStateSql(now, { license: sql`licenses`, tier: sql`tiers` })
   switch (status) {
     case 'suspended':
     case 'revoked':
       return eq(licenses.status, status)
     case 'active':
-      return and(eq(licenses.status, 'active'), sql`not ${expiredAt(now)}`)
+      return and(eq(licenses.status, 'active'), sql`${state} in ('active', 'in_grace')`)
     case 'in_grace':
-      return and(eq(licenses.status, 'active'), endedAt(now), sql`not ${expiredAt(now)}`)
     case 'expired':
-      return and(eq(licenses.status, 'active'), expiredAt(now))
+      return and(eq(licenses.status, 'active'), sql`${state} = ${status}`)
   }
 }

@@ -11,6 +11,7 @@ import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { viewLicense } from '../licenses/license-view.ts'
 import { SOURCES } from '../licenses/revoke-credential.ts'
 import { refuseRevoked } from '../licenses/update-license.ts'
+import { seatIsLive } from '../rights/seat.ts'
 import { type Effect, effectOf, type Taking } from './effects.ts'
 import { readOnly, readSubjects } from './read-subjects.ts'
 
@@ -79,8 +80,7 @@ export async function previewCredential(
 }
 
 const holdsSeat = (ctx: Ctx, condition: SQL): SQL => sql`${instances.instanceKey} in (
-  select a.instance_key from activations a where a.ended_at is null
-    and a.lease_ends_at > ${ctx.clock.now().toISOString()}::timestamptz and ${condition})`
+  select a.instance_key from activations a where ${seatIsLive(ctx.clock.now())} and ${condition})`
 
 function previewOrder(
   tx: Transaction,

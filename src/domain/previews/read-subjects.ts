@@ -1,5 +1,6 @@
 // Reads whom a preview is about: instances, what they hold, and what that grants. Two statements for any number.
-import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Executor, Transaction } from '../../db/client.ts'
 import { activations, customers, instances, licenses, products, tiers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
@@ -7,6 +8,7 @@ import type { Ctx } from '../kernel/context.ts'
 import { licensedRights } from '../rights/granted-rights.ts'
 import { licenseColumns } from '../rights/license-facts.ts'
 import { standingOf } from '../rights/license-standing.ts'
+import { seatIsLive } from '../rights/seat.ts'
 import type { Rights, Subject } from './effects.ts'
 
 /** How many instances a preview describes; the count beside them is of all. */
@@ -81,26 +83,21 @@ export async function readSubjects(
 
 async function readSeats(db: Executor, keys: string[], now: Date) {
   if (keys.length === 0) return new Map()
+  const a = alias(activations, 'a')
   const rows = await db
     .select({
       ...licenseColumns,
-      instanceKey: activations.instanceKey,
-      leaseEndsAt: activations.leaseEndsAt,
-      credentialSource: activations.credentialSource,
-      credentialId: activations.credentialId,
+      instanceKey: a.instanceKey,
+      leaseEndsAt: a.leaseEndsAt,
+      credentialSource: a.credentialSource,
+      credentialId: a.credentialId,
     })
-    .from(activations)
-    .innerJoin(licenses, eq(licenses.id, activations.licenseId))
+    .from(a)
+    .innerJoin(licenses, eq(licenses.id, a.licenseId))
     .innerJoin(products, eq(products.id, licenses.productId))
     .innerJoin(tiers, eq(tiers.id, licenses.tierId))
     .innerJoin(customers, eq(customers.id, licenses.customerId))
-    .where(
-      and(
-        inArray(activations.instanceKey, keys),
-        isNull(activations.endedAt),
-        gt(activations.leaseEndsAt, now),
-      ),
-    )
+    .where(and(inArray(a.instanceKey, keys), seatIsLive(now)))
   const seats = rows.map((row) => ({
     instanceKey: row.instanceKey,
     licenseId: row.id,

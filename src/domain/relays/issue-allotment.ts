@@ -18,6 +18,7 @@ import { licensedRights } from '../rights/granted-rights.ts'
 import { holdLicense } from '../rights/hold-license.ts'
 import type { LicenseFacts } from '../rights/license-facts.ts'
 import { standingOf } from '../rights/license-standing.ts'
+import { seatIsLive } from '../rights/seat.ts'
 import { noFreeSeats, noShare, notInForce } from './allotment-refusals.ts'
 import { authenticateRelay } from './authenticate-relay.ts'
 import { unknownRelayKey } from './find-relay.ts'
@@ -133,8 +134,7 @@ async function freeSeats(
 ): Promise<number> {
   if (seatLimit === null) return Number.MAX_SAFE_INTEGER
   const [counted] = await tx.execute<{ taken: string }>(sql`
-    select (select count(*) from activations where license_id = ${id}::uuid and ended_at is null
-        and lease_ends_at > ${now.toISOString()}::timestamptz)
+    select (select count(*) from activations a where a.license_id = ${id}::uuid and ${seatIsLive(now)})
       + ${allottedSeats(id, now, relayId)} as taken`)
   return Math.max(0, seatLimit - Number(counted?.taken))
 }

@@ -6,6 +6,7 @@ import type { Executor, Transaction } from '../../db/client.ts'
 import { activations, forgottenSeats } from '../../db/schema/index.ts'
 import { allottedSeats } from './allotted-seats.ts'
 import type { LicenseFacts } from './license-facts.ts'
+import { isLive, seatIsLive } from './seat.ts'
 
 export interface SeatRequest {
   license: LicenseFacts
@@ -105,8 +106,8 @@ async function refuseWhenFull(
   const at = now.toISOString()
   const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
     select
-      (select count(*) from activations where license_id = ${license.id}::uuid and ended_at is null
-        and lease_ends_at > ${at}::timestamptz and instance_key <> ${instanceKey}::uuid)
+      (select count(*) from activations a where a.license_id = ${license.id}::uuid and ${seatIsLive(now)}
+        and a.instance_key <> ${instanceKey}::uuid)
         + ${allottedSeats(license.id, now)} as live,
       (select count(*) from activations where license_id = ${license.id}::uuid
         and first_activated_at > ${at}::timestamptz - make_interval(days => ${CHURN_DAYS}::int)) as fresh`)
@@ -147,11 +148,6 @@ export async function isForgotten(
     .from(forgottenSeats)
     .where(and(eq(forgottenSeats.instanceKey, instanceKey), eq(forgottenSeats.licenseId, licenseId)))
   return found !== undefined && seatId <= found.seatId
-}
-
-/** A seat is held until it was ended or its last lease, grace included, has run out. */
-export function isLive(seat: Pick<Seat, 'endedAt' | 'leaseEndsAt'>, now: Date): boolean {
-  return seat.endedAt === null && seat.leaseEndsAt > now
 }
 
 const pair = (instanceKey: string, licenseId: string) =>

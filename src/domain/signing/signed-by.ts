@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm'
 import type { Executor } from '../../db/client.ts'
 import { addSeconds, fromUnixSeconds } from '../../platform/time.ts'
+import { seatIsLive } from '../rights/seat.ts'
 import type { SigningKeyRow } from './signing-key.ts'
 
 /** How many instances are named; the counts are of all. */
@@ -47,7 +48,7 @@ export async function readSignedBy(
   const from = sql`${key.notBefore.toISOString()}::timestamptz`
   const end = earliest(key.supersededAt, key.revokedAt)
   const until = sql`coalesce(${end?.toISOString() ?? null}::timestamptz, 'infinity')`
-  const live = sql`i.product_id = ${key.productId}::uuid and a.ended_at is null and a.lease_ends_at > ${at}`
+  const live = sql`i.product_id = ${key.productId}::uuid and ${seatIsLive(now)}`
   const recent = sql`${addSeconds(now, -entitlementLife).toISOString()}::timestamptz`
   const bearing =
     key.use === 'jws'

@@ -2,15 +2,18 @@
 import type { BulkActionAnswer, InstanceAnswer } from '../../contract/admin-instances.schema.ts'
 import type { InstanceView, SeatView } from '../../domain/instances/instance-view.ts'
 import type { BulkOutcome } from '../../domain/instances/set-actions.ts'
+import { isLive } from '../../domain/rights/seat.ts'
 import { publicId } from '../../platform/ids.ts'
 import { addSeconds, fromUnixSeconds, rfc3339 } from '../../platform/time.ts'
 
 const time = (date: Date | null): string | null => (date === null ? null : rfc3339(date))
 
-const isHeld = (seat: SeatView, now: Date): boolean =>
-  seat.endedAt === null && seat.leaseEndsAt > now.getTime()
+const instant = (at: number): Date => fromUnixSeconds(at / 1000)
 
-const fromMilliseconds = (at: number): string => rfc3339(fromUnixSeconds(at / 1000))
+const isHeld = ({ endedAt, leaseEndsAt }: SeatView, now: Date): boolean =>
+  isLive({ endedAt: endedAt === null ? null : instant(endedAt), leaseEndsAt: instant(leaseEndsAt) }, now)
+
+const fromMilliseconds = (at: number): string => rfc3339(instant(at))
 
 function presentSeat(seat: SeatView, now: Date): InstanceAnswer['seats'][number] {
   return {
