@@ -2,6 +2,7 @@
 import type { Settings } from '../config/settings.ts'
 import type { Database } from '../db/client.ts'
 import type { DomainSettings, Services } from '../domain/kernel/context.ts'
+import { referenceCache } from '../domain/reference/reference-cache.ts'
 import { type ClockGuard, guardKeyring, guardRootKey } from '../domain/signing/clock-guard.ts'
 import { keyringCache } from '../domain/signing/keyring.ts'
 import { openPepper } from '../domain/signing/server-secrets.ts'
@@ -57,6 +58,7 @@ export async function openServices(
     log,
     settings: domainSettings(settings),
     keyring,
+    reference: referenceCache({ masterKey, clock, mayBeSigned: () => guard.check() }),
     masterKey,
     rootKey: rootKey.kind === 'private' ? guardRootKey(await openRootKey(rootKey.pkcs8), guard) : null,
     rootPublicKeyHex: rootKey.publicKey,

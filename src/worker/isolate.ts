@@ -1,6 +1,8 @@
 // What an isolate keeps from request to request. Anything in it may vanish at any time; no connection is in it.
 import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../config/worker-settings.ts'
 import type { Newcomers } from '../domain/kernel/context.ts'
+import type { ReferenceCache } from '../domain/kernel/reference.ts'
+import { referenceCache } from '../domain/reference/reference-cache.ts'
 import { type ClockGuard, clockGuard } from '../domain/signing/clock-guard.ts'
 import { type KeyringMemory, keyringMemory } from '../domain/signing/keyring.ts'
 import { createApp } from '../http/app.ts'
@@ -14,11 +16,15 @@ import { newcomersOf } from '../server/newcomers.ts'
 import { addressOf } from './address-limit.ts'
 import { type OpenRequest, readinessOf } from './open-request.ts'
 
+/** An isolate has 128 MB for everything. */
+const MOST_ROWS = 20_000
+
 export interface Isolate {
   readonly settings: WorkerSettings
   readonly log: Logger
   readonly guard: ClockGuard
   readonly keyring: KeyringMemory
+  readonly reference: ReferenceCache
   readonly newcomers: Newcomers
   readonly app: ReturnType<typeof createApp>
   /** Monotonic milliseconds at the last measurement of the clock's skew. */
@@ -41,11 +47,18 @@ export function isolateOf(bindings: Bindings): Isolate {
 }
 
 function newIsolate(settings: WorkerSettings): Isolate {
+  const guard = clockGuard()
   return {
     settings,
     log: consoleLogger({ level: settings.logLevel }),
-    guard: clockGuard(),
+    guard,
     keyring: keyringMemory(),
+    reference: referenceCache({
+      masterKey: settings.masterKey,
+      clock: systemClock,
+      mostRows: MOST_ROWS,
+      mayBeSigned: () => guard.check(),
+    }),
     newcomers: newcomersOf(settings),
     app: newApp(settings),
     measuredAt: null,

@@ -45,6 +45,7 @@ export function openRequest(isolate: Isolate): OpenRequest {
       log,
       settings: domainSettings(settings),
       keyring: guardKeyring(keyringCache(db, masterKey, systemClock, isolate.keyring), guard),
+      reference: isolate.reference,
       masterKey,
       rootKey: isolate.root && guardRootKey(isolate.root, guard),
       rootPublicKeyHex: settings.rootKey.publicKey,

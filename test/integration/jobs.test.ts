@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectDatabase, type Database, type DatabaseConnection } from '../../src/db/client.ts'
 import type { Ctx, Services } from '../../src/domain/kernel/context.ts'
+import { referenceCache } from '../../src/domain/reference/reference-cache.ts'
 import { clockGuard, guardKeyring, guardRootKey } from '../../src/domain/signing/clock-guard.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { measureSkew } from '../../src/domain/signing/measure-skew.ts'
@@ -53,6 +54,7 @@ beforeEach(async () => {
       actionBudget: { perKey: 20, inAll: 100 },
     },
     keyring: keyringCache(db, masterKey, clock),
+    reference: referenceCache({ masterKey, clock }),
     masterKey,
     rootKey,
     rootPublicKeyHex: Buffer.from(rootKey.publicKey).toString('hex'),

@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server'
 import { connectDatabase, type DatabaseConnection } from '../../src/db/client.ts'
 import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
 import type { Ctx, DomainSettings, Newcomers, Services } from '../../src/domain/kernel/context.ts'
+import { referenceCache } from '../../src/domain/reference/reference-cache.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
 import { openPepper } from '../../src/domain/signing/server-secrets.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -143,6 +144,7 @@ async function openTestServices(
       ...settings,
     },
     keyring: keyringCache(db, masterKey, clock),
+    reference: referenceCache({ masterKey, clock }),
     ...(newcomers ? { newcomers } : {}),
     masterKey,
     rootKey,

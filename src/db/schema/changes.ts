@@ -1,5 +1,6 @@
 // What happened: the audit log and the numbered events, both written by recordChange only; the leases of jobs; and the
 // answers that a repeated request gets again.
+import { sql } from 'drizzle-orm'
 import { bigint, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from './columns.ts'
 
@@ -33,7 +34,10 @@ export const events = pgTable(
     productId: uuid('product_id'),
     licenseId: uuid('license_id'),
     instanceKey: uuid('instance_key'),
+    customerId: uuid('customer_id'),
     subject: text('subject').notNull(),
+    /** Tells an event from another of the same number, after a restore or a failover. */
+    mark: uuid('mark').notNull().default(sql`gen_random_uuid()`),
   },
   (t) => [index('events_at_idx').on(t.at)],
 )

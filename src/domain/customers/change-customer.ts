@@ -27,6 +27,7 @@ export async function changeCustomer(ctx: Ctx, id: string, change: CustomerChang
       subject: id,
       event: 'customer.changed',
       details: { changed: Object.keys(change) },
+      scope: { customerId },
     })
     return changed
   })

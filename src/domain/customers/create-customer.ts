@@ -20,6 +20,7 @@ export async function createCustomer(ctx: Ctx, input: NewCustomer): Promise<Cust
       subject: publicId('cus', customer.id),
       event: 'customer.changed',
       details: { name: input.name, company: input.company },
+      scope: { customerId: customer.id },
     })
   })
   return customer

@@ -9,6 +9,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { RandomBytes } from '../../platform/random.ts'
 import type { KeyringCache } from './keyring.ts'
+import type { ReferenceCache } from './reference.ts'
 
 /** The settings that change what the domain does. Durations are seconds. */
 export interface DomainSettings {
@@ -46,6 +47,8 @@ export interface Services {
   log: Logger
   settings: DomainSettings
   keyring: KeyringCache
+  /** Products, licenses, credentials and keys in memory. */
+  reference: ReferenceCache
   /** Seals private keys at rest. */
   masterKey: Uint8Array
   /** Signs key sets; null where the root key is kept on another machine. */

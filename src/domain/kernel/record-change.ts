@@ -20,6 +20,8 @@ export type EventType =
   | 'admin.changed'
   | 'instance.changed'
   | 'relay.changed'
+  /** Written by the database itself, for many rows of reference data that were changed by hand or imported. */
+  | 'reference.changed'
 
 export interface Change {
   /** `license.suspend`, `tier.create`, …: subject kind and verb. */
@@ -30,7 +32,7 @@ export interface Change {
   reason?: string | undefined
   details?: Record<string, unknown>
   /** Whom the event concerns. */
-  scope?: { productId?: string; licenseId?: string; instanceKey?: string }
+  scope?: { productId?: string; licenseId?: string; instanceKey?: string; customerId?: string }
 }
 
 /**
@@ -62,14 +64,15 @@ export async function recordChanges(tx: Transaction, ctx: Ctx, changes: readonly
   await tx.execute(sql`select pg_advisory_xact_lock(${EVENT_LOCK})`)
   await tx.execute(sql`
     with event as (
-      insert into events (number, at, type, product_id, license_id, instance_key, subject)
+      insert into events (number, at, type, product_id, license_id, instance_key, customer_id, subject)
       select greatest(coalesce((select max(number) from events), 0), ${at.getTime()}::bigint - 1) + c.n,
-             ${at.toISOString()}::timestamptz, c.event, c."productId", c."licenseId", c."instanceKey", c.subject
+             ${at.toISOString()}::timestamptz, c.event, c."productId", c."licenseId", c."instanceKey",
+             c."customerId", c.subject
       from rows from (
         jsonb_to_recordset(${JSON.stringify(
           changes.map(({ event, subject, scope = {} }) => ({ event, subject, ...scope })),
-        )}::jsonb) as (event text, subject text, "productId" uuid, "licenseId" uuid, "instanceKey" uuid)
-      ) with ordinality as c(event, subject, "productId", "licenseId", "instanceKey", n)
+        )}::jsonb) as (event text, subject text, "productId" uuid, "licenseId" uuid, "instanceKey" uuid, "customerId" uuid)
+      ) with ordinality as c(event, subject, "productId", "licenseId", "instanceKey", "customerId", n)
       returning number
     )
     select pg_notify(${EVENT_CHANNEL}, number::text) from event order by number`)

@@ -1,48 +1,10 @@
 // Everything the server needs to know of a license to grant or to refuse, read in one statement.
 import { eq, type SQL, sql } from 'drizzle-orm'
-import type { InstanceAuth, LimitsClaim, StoredLicenseStatus } from '../../contract/catalog.ts'
 import type { Executor } from '../../db/client.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
+import type { LicenseFacts, TierFacts } from '../kernel/reference.ts'
 
-export interface TierFacts {
-  code: string
-  rank: number
-  features: string[]
-  limits: Record<string, number>
-  graceDays: number
-  seatLimit: number | null
-  seatChurn: number | null
-}
-
-export interface LicenseFacts {
-  id: string
-  productId: string
-  productCode: string
-  instanceAuth: InstanceAuth
-  limitsClaim: LimitsClaim
-  status: StoredLicenseStatus
-  statusReason: string | null
-  issuedAt: Date
-  expiresAt: Date | null
-  /** The license's own, else its tier's. */
-  graceDays: number
-  featuresAdded: string[]
-  featuresRemoved: string[]
-  limits: Record<string, number>
-  /** The license's own, else its tier's, else null: unlimited (T10). */
-  seatLimit: number | null
-  tenantId: string | null
-  label: string | null
-  /** Of the one machine that relays serve; null: of any. */
-  fingerprint: string | null
-  isTrial: boolean
-  tier: TierFacts
-  /** The product's tier of lowest rank: what a downgraded or unlicensed instance has (T3). */
-  lowestTier: TierFacts
-  customerId: string
-  customerName: string
-  company: string
-}
+export type { LicenseFacts, TierFacts }
 
 const lowest = sql<TierFacts>`(
   select jsonb_build_object('code', t.code, 'rank', t.rank, 'features', to_jsonb(t.features), 'limits', t.limits,

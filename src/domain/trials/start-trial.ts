@@ -92,7 +92,7 @@ async function grantTrial(ctx: Ctx, input: TrialRequest): Promise<TrialAnswer> {
         trial_days: trial.tier.trialDays,
         expires_at: rfc3339(expiresAt),
       },
-      scope: { productId: product.id, licenseId },
+      scope: { productId: product.id, licenseId, customerId },
     })
     return {
       license_key: secret,

@@ -8,6 +8,7 @@ import { createAdminKey } from '../../domain/admin-keys/create-admin-key.ts'
 import { revokeAdminKey } from '../../domain/admin-keys/revoke-admin-key.ts'
 import type { Ctx, Services } from '../../domain/kernel/context.ts'
 import { hashCredential } from '../../domain/kernel/credential-hash.ts'
+import { referenceCache } from '../../domain/reference/reference-cache.ts'
 import { keyringCache } from '../../domain/signing/keyring.ts'
 import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { type Credentials, readCredentials, writeCredentials } from './credentials-file.ts'
@@ -76,6 +77,7 @@ function contextIn(tx: Transaction, services: Services): Ctx {
     ...services,
     db,
     keyring: keyringCache(db, services.masterKey, services.clock),
+    reference: referenceCache(services),
     log: services.log.child({ request_id: requestId }),
     actor: { kind: 'system', id: 'first-run' },
     requestId,

@@ -9,6 +9,7 @@ import { heartbeatRoute, json } from '../../../src/contract/routes.ts'
 import { connectDatabase, connectProbe } from '../../../src/db/client.ts'
 import { databaseWatchdog } from '../../../src/db/watchdog.ts'
 import type { Services } from '../../../src/domain/kernel/context.ts'
+import { referenceCache } from '../../../src/domain/reference/reference-cache.ts'
 import { keyringCache } from '../../../src/domain/signing/keyring.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { heldBodies } from '../../../src/http/middleware/held-bodies.ts'
@@ -86,6 +87,7 @@ function services(): Services {
       actionBudget: null,
     },
     keyring: keyringCache(db, masterKey, systemClock),
+    reference: referenceCache({ masterKey, clock: systemClock }),
     masterKey,
     rootKey: null,
     rootPublicKeyHex: '',

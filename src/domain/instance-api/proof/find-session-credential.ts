@@ -1,14 +1,11 @@
 // The credential that a session began with, as its license JWT names it in `cred` (T8).
 import { eq } from 'drizzle-orm'
-import type { CredentialSource } from '../../../contract/catalog.ts'
 import type { Executor } from '../../../db/client.ts'
 import { apiKeys, licenseKeys, staticJwts } from '../../../db/schema/index.ts'
 import { parsePublicId } from '../../../platform/ids.ts'
+import type { CredentialName } from '../../kernel/reference.ts'
 
-export interface CredentialName {
-  source: CredentialSource
-  id: string
-}
+export type { CredentialName }
 
 export interface SessionCredential extends CredentialName {
   /** No new session begins with it. */
