@@ -59,6 +59,12 @@ export function connectDatabase(url: string, options: ConnectOptions): DatabaseC
   }
 }
 
+/** The driver under `db`, for what no transaction may be open for. @throws TypeError when `db` is a transaction. */
+export function driverOf(db: Database): postgres.Sql {
+  if ('$client' in db) return db.$client as postgres.Sql
+  throw new TypeError('A transaction has no driver of its own')
+}
+
 const BOOLEAN = 16
 const BYTEA = 17
 

@@ -1,5 +1,7 @@
-// Reads the driver's error out of drizzle's: its own message holds SQL and parameters and must never be shown.
+// Reads the driver's error out of drizzle's: its own message holds SQL and parameters and must never be shown. Says what
+// kind it is: the database is away, it is too busy, or it has refused the statement.
 
+/** It cannot be reached, or is going away. */
 const AWAY = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -23,13 +25,10 @@ const AWAY = new Set([
   '08006',
   // Outside of Postgres itself (class 58): how Hyperdrive says that it does not reach the database.
   '58000',
-  // Given up after waiting, or after the attempts of transaction(): the database is too busy.
-  '55P03',
-  '57014',
-  '25P03',
-  '40001',
-  '40P01',
 ])
+
+/** It answers, and gave up: after waiting for others, or after the time that a statement or transaction has. */
+const BUSY = new Set(['55P03', '57014', '25P03', '40001', '40P01'])
 
 const TRANSIENT = new Set(['40001', '40P01', '55P03'])
 
@@ -49,11 +48,37 @@ export function driverError(error: unknown): DriverError | null {
   return null
 }
 
-/** True when the database cannot be reached or is going away, as opposed to refusing a statement. */
+/**
+ * `away`: nothing can be done until it is back. `busy`: this piece of work took or waited too long; others may go on.
+ * `refused`: it does not want what it was asked for. Null for an error that does not come from the database.
+ */
+export type DatabaseFault = 'away' | 'busy' | 'refused'
+
+export function databaseFault(error: unknown): DatabaseFault | null {
+  if (isDatabaseAway(error)) return 'away'
+  const found = driverError(error)
+  if (found === null) return null
+  if (BUSY.has(found.code)) return 'busy'
+  return SQLSTATE.test(found.code) ? 'refused' : null
+}
+
+/** Five characters, at least one a digit: no code of the system has that form. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
+
+/** True when the database cannot be reached or is going away, as opposed to being busy or refusing a statement. */
 export function isDatabaseAway(error: unknown): boolean {
   const found = driverError(error)
   return found === null ? isSocketFault(error) : AWAY.has(found.code)
 }
+
+/** True when the database answers, but gave up waiting for others or ran out of time. */
+export function isDatabaseBusy(error: unknown): boolean {
+  return BUSY.has(driverError(error)?.code ?? '')
+}
+
+/** True when the work may simply be asked for again later: the database is away or too busy. */
+export const isDatabaseUnavailable = (error: unknown): boolean =>
+  isDatabaseAway(error) || isDatabaseBusy(error)
 
 /** On Workers a socket fails with a plain Error that has no code. The driver adds the statement that waited for it. */
 function isSocketFault(error: unknown): boolean {

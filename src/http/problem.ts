@@ -3,7 +3,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ZodError } from 'zod'
 import { ERRORS, type ErrorCode, type Problem } from '../contract/errors.ts'
-import { isDatabaseAway } from '../db/errors.ts'
+import { databaseFault } from '../db/errors.ts'
 import { Refusal } from '../domain/kernel/context.ts'
 import { AppError } from '../platform/app-error.ts'
 import { escapePointer } from '../platform/json-faults.ts'
@@ -57,11 +57,12 @@ function describe(error: unknown): Seen {
       ...(error.headers ? { headers: error.headers } : {}),
     }
   }
-  if (isDatabaseAway(error)) {
+  const fault = databaseFault(error)
+  if (fault === 'away' || fault === 'busy') {
+    const why = fault === 'away' ? 'does not answer' : 'is too busy to answer in time'
     return {
       code: 'database_unavailable',
-      detail:
-        'The database does not answer. Try again: a request that was carried out all the same counts once.',
+      detail: `The database ${why}. Try again: a request that was carried out all the same counts once.`,
     }
   }
   if (error instanceof HTTPException) return describeHttp(error)

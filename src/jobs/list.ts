@@ -19,8 +19,8 @@ export function backgroundJobs(retention: Retention & { reports: number }): Job[
       async run({ db, clock }) {
         const now = clock.now()
         await ensurePartitions(db, now)
-        const dropped = await dropPartitionsBefore(db, addSeconds(now, -retention.reports))
-        return dropped.length > 0 ? { dropped: dropped.length } : null
+        const { dropped, waiting } = await dropPartitionsBefore(db, addSeconds(now, -retention.reports))
+        return { dropped: dropped.length, waiting }
       },
     },
     { name: 'key_set', every: MINUTE_SECONDS, run: refreshKeySet },

@@ -1,10 +1,10 @@
 // Runs what is due, each job under its lease. Called by a timer on Node and by the cron of a Worker alike.
-import { driverError, isDatabaseAway } from '../db/errors.ts'
+import { driverError, isDatabaseAway, isDatabaseBusy } from '../db/errors.ts'
 import type { Ctx, Services } from '../domain/kernel/context.ts'
 import { publicId, uuidv7 } from '../platform/ids.ts'
 import { redactText } from '../platform/redact.ts'
 import type { Job } from './job.ts'
-import { giveLeaseBack, RENEW_SECONDS, renewLease, takeLease } from './lease.ts'
+import { giveLeaseBack, type LeaseRequest, RENEW_SECONDS, renewLease, takeLease } from './lease.ts'
 
 const LONGEST_ERROR = 300
 
@@ -17,7 +17,8 @@ export interface RunOptions {
 
 /**
  * One round: takes each job that is due and that no other process runs, one after the other. A job that fails is
- * logged, and repeated a minute later at the latest; the others run nonetheless. Returns the names of the jobs that
+ * logged and recorded in its lease, and repeated a minute later at the latest; the others run nonetheless. So is one
+ * for which the database was too busy. Returns the names of the jobs that
  * ran. Rejects only when the database is away.
  */
 export async function runDueJobs(
@@ -29,11 +30,22 @@ export async function runDueJobs(
   for (const job of jobs) {
     if (signal.aborted) break
     const lease = { name: job.name, holder, every: job.every }
-    if (!(await takeLease(services.db, lease, services.clock.now()))) continue
+    if (!(await isOurs(services, lease))) continue
     ran.push(job.name)
     await runJob(services, job, holder, signal)
   }
   return ran
+}
+
+/** Somebody who holds up one lease row holds up no other job. */
+async function isOurs({ db, clock, log }: Services, lease: LeaseRequest): Promise<boolean> {
+  try {
+    return await takeLease(db, lease, clock.now())
+  } catch (error) {
+    if (!isDatabaseBusy(error)) throw error
+    log.warn({ err: error, job: lease.name }, 'lease not taken')
+    return false
+  }
 }
 
 async function runJob(services: Services, job: Job, holder: string, stopping: AbortSignal): Promise<void> {
@@ -64,7 +76,13 @@ async function runJob(services: Services, job: Job, holder: string, stopping: Ab
   } finally {
     clearInterval(renewal)
   }
-  await giveLeaseBack(db, lease, failure, clock.now())
+  try {
+    await giveLeaseBack(db, lease, failure, clock.now())
+  } catch (error) {
+    // It runs out by itself.
+    if (!isDatabaseBusy(error)) throw error
+    ctx.log.warn({ err: error }, 'lease not given back')
+  }
 }
 
 function systemContext(services: Services, job: string): Ctx {
@@ -80,10 +98,22 @@ function systemContext(services: Services, job: string): Ctx {
 const hasNews = (done: Record<string, number> | null): boolean =>
   done !== null && Object.values(done).some((count) => count !== 0)
 
+/** What a job has to do with, in words; doctor shows them. */
+const GAVE_UP: Record<string, string> = {
+  '55P03': 'it waited too long for a lock',
+  '57014': 'a statement took too long',
+  '25P03': 'a transaction was idle for too long',
+  '40001': 'it got in the way of others, several times',
+  '40P01': 'it got into deadlocks, several times',
+}
+
 /** A database error's message holds SQL and parameters: its code must do. */
 function describe(error: unknown): string {
   const driver = driverError(error)
-  if (driver) return `database error ${driver.code}`
+  if (driver) {
+    const why = GAVE_UP[driver.code]
+    return `database error ${driver.code}${why === undefined ? '' : `: ${why}`}`
+  }
   return error instanceof Error
     ? redactText(`${error.name}: ${error.message}`).slice(0, LONGEST_ERROR)
     : 'unknown'

@@ -1,7 +1,7 @@
 // What a server process does besides answering: measures its clock, and runs the jobs that are due.
 import { hostname } from 'node:os'
 import type { Settings } from '../config/settings.ts'
-import { isDatabaseAway } from '../db/errors.ts'
+import { databaseFault } from '../db/errors.ts'
 import type { Services } from '../domain/kernel/context.ts'
 import type { ClockGuard } from '../domain/signing/clock-guard.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
@@ -51,6 +51,8 @@ async function watchClock(services: Services, guard: ClockGuard): Promise<void> 
 }
 
 const complain = (services: Services) => (error: unknown) => {
-  if (isDatabaseAway(error)) services.log.warn({ err: error }, 'the database is away')
+  const fault = databaseFault(error)
+  if (fault === 'away') services.log.warn({ err: error }, 'the database is away')
+  else if (fault === 'busy') services.log.warn({ err: error }, 'the database is too busy')
   else services.log.error({ err: error }, 'background work failed')
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import type { Settings } from '../config/settings.ts'
 import { startEmbeddedPostgres } from '../db/embedded/start.ts'
-import { driverError, isDatabaseAway } from '../db/errors.ts'
+import { driverError, isDatabaseUnavailable } from '../db/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { StartError } from '../platform/start-error.ts'
 
@@ -55,7 +55,7 @@ async function awaitAnswer(url: string, log: Logger): Promise<string> {
         const [row] = await client`select current_setting('server_version') as version`
         return `PostgreSQL ${row?.version} of DATABASE_URL (${host}${pathname})`
       } catch (error) {
-        if (!isDatabaseAway(error) || Date.now() > deadline) throw unusableDatabase(error, host)
+        if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw unusableDatabase(error, host)
         log.warn({ err: error, host }, 'waiting for the database')
       }
     }

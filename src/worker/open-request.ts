@@ -1,7 +1,7 @@
 // What one request, or one run of the cron, works with: connections of its own, and the secrets that the isolate opened.
 import journal from '../../drizzle/meta/_journal.json' with { type: 'json' }
 import { connectDatabase, connectProbe } from '../db/client.ts'
-import { isDatabaseAway } from '../db/errors.ts'
+import { isDatabaseUnavailable } from '../db/errors.ts'
 import { databaseWatchdog, type Watchdog } from '../db/watchdog.ts'
 import type { Services } from '../domain/kernel/context.ts'
 import { guardKeyring, guardRootKey } from '../domain/signing/clock-guard.ts'
@@ -97,7 +97,7 @@ export async function readinessOf(request: OpenRequest): Promise<Readiness> {
   const keys = await openSecrets(request).then(
     () => ({ ok: true }),
     (error: unknown) => {
-      if (!isDatabaseAway(error)) isolate.log.error({ err: error }, 'the secrets do not open')
+      if (!isDatabaseUnavailable(error)) isolate.log.error({ err: error }, 'the secrets do not open')
       return { ok: false, detail: 'do not open; the log says why' }
     },
   )

@@ -1,6 +1,6 @@
 // What a Worker answers when a request does not get as far as the app: the problem outside, its reasons in the log.
 import { ERRORS, type ErrorCode, type Problem } from '../contract/errors.ts'
-import { isDatabaseAway } from '../db/errors.ts'
+import { databaseFault } from '../db/errors.ts'
 import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
 import { systemClock } from '../platform/clock.ts'
 import { publicId, uuidv7 } from '../platform/ids.ts'
@@ -64,8 +64,9 @@ export function logFailure(error: unknown, requestId?: string): Outcome {
     log.error({ fix: error.fix }, error.message)
     return 'misconfigured'
   }
-  if (isDatabaseAway(error)) {
-    log.warn({ err: error }, 'the database is away')
+  const fault = databaseFault(error)
+  if (fault === 'away' || fault === 'busy') {
+    log.warn({ err: error }, fault === 'away' ? 'the database is away' : 'the database is too busy')
     return 'database_unavailable'
   }
   log.error({ err: error }, 'request failed')

@@ -1,6 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { connectDatabase, type Database, type DatabaseConnection } from '../../src/db/client.ts'
+import {
+  connectDatabase,
+  type Database,
+  type DatabaseConnection,
+  type Transaction,
+} from '../../src/db/client.ts'
 import type { Ctx, Services } from '../../src/domain/kernel/context.ts'
 import { referenceCache } from '../../src/domain/reference/reference-cache.ts'
 import { clockGuard, guardKeyring, guardRootKey } from '../../src/domain/signing/clock-guard.ts'
@@ -151,6 +156,75 @@ describe('a job', () => {
       last_finished_at: null,
     })
     expect(await lease('fine')).toMatchObject({ last_error: null })
+  })
+
+  test.each([
+    ['a lock timeout', `set local lock_timeout = 50; lock table audit_log`, '55P03'],
+    ['a statement timeout', `set local statement_timeout = 50; select pg_sleep(60)`, '57014'],
+  ])('that ends with %s has failed; the database is not away', async (_, text, code) => {
+    const held = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = db.transaction(async (tx) => {
+      await tx.execute(sql`lock table audit_log`)
+      locked.resolve()
+      await held.promise
+    })
+    await locked.promise
+    const slow = job('slow', 900, () => db.transaction((tx) => tx.execute(sql.raw(text)).then(() => {})))
+    expect(await round([slow, job('fine', 60)])).toEqual(['slow', 'fine'])
+    expect((await lease('slow'))?.last_error).toContain(code)
+    expect(await lease('fine')).toMatchObject({ last_error: null })
+    held.resolve()
+    await holding
+  })
+
+  test('that ends in a deadlock has failed; the database is not away', async () => {
+    await db.execute(sql`
+      insert into server_secrets (name, sealed, created_at) values ('a', '', now()), ('b', '', now())`)
+    const hold = (tx: Transaction, name: string) =>
+      tx.execute(sql`update server_secrets set sealed = 'x' where name = ${name}`)
+    const locked = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    const other = db.transaction(async (tx) => {
+      // Not the one that Postgres ends.
+      await tx.execute(sql`set local deadlock_timeout = '30s'`)
+      await hold(tx, 'a')
+      locked.resolve()
+      await asked.promise
+      await hold(tx, 'b')
+    })
+    await locked.promise
+    const clashing = job('clashing', 900, () =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`set local deadlock_timeout = '10ms'`)
+        await hold(tx, 'b')
+        asked.resolve()
+        await expect
+          .poll(async () => (await db.execute(sql`select 1 from pg_locks where not granted`)).length)
+          .toBe(1)
+        await hold(tx, 'a')
+      }),
+    )
+    expect(await round([clashing, job('fine', 60)])).toEqual(['clashing', 'fine'])
+    expect((await lease('clashing'))?.last_error).toContain('40P01')
+    await other
+  })
+
+  test('whose lease row somebody holds does not keep the others', async () => {
+    await round([job('held', 0), job('fine', 0)])
+    const done = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from job_leases where name = 'held' for update`)
+      locked.resolve()
+      await done.promise
+    })
+    await locked.promise
+    ran = []
+    await round([job('held', 0), job('fine', 0)])
+    expect(ran).toEqual(['fine'])
+    done.resolve()
+    await holding
   })
 
   test('that failed is tried again a minute later, not an interval later', async () => {

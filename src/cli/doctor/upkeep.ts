@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import type { Settings } from '../../config/settings.ts'
 import type { Database } from '../../db/client.ts'
-import { DAYS_AHEAD, listPartitions, partitionDay } from '../../db/partitions.ts'
+import { DAYS_AHEAD, listPartitions, oldestStoredDay, partitionDay } from '../../db/partitions.ts'
 import { jobLeases } from '../../db/schema/index.ts'
 import { addDays, addSeconds, DAY_SECONDS, rfc3339 } from '../../platform/time.ts'
 import { jobsOf } from '../../server/job-list.ts'
@@ -76,7 +76,7 @@ export async function examineRetention(db: Database, settings: Settings, now: Da
       (select min(at) from events where number < (select max(number) from events)) as events,
       (select min(bucket) from telemetry_sums where grain = 'hour') as hourly,
       (select min(bucket) from telemetry_sums where grain = 'day') as daily`)
-  const [firstDay] = await listPartitions(db)
+  const firstDay = await oldestStoredDay(db)
   const kept: [what: string, since: string | null | undefined, seconds: number][] = [
     ['reports', firstDay, settings.retentionReportsSeconds],
     ['audit entries', oldest?.audit, settings.retentionAuditSeconds],

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { KEY_USES } from '../../contract/claims.ts'
 import type { Database, Executor, Transaction } from '../../db/client.ts'
-import { isDatabaseAway } from '../../db/errors.ts'
+import { isDatabaseUnavailable } from '../../db/errors.ts'
 import { products } from '../../db/schema/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { RandomBytes } from '../../platform/random.ts'
@@ -82,7 +82,7 @@ async function proveKeys(tx: Transaction, ctx: ImportContext, masterKey: Uint8Ar
     await openPepper(tx, masterKey, ctx.random, ctx.clock.now())
     await keyringCache(tx as unknown as Database, masterKey, ctx.clock).reload()
   } catch (error) {
-    if (isDatabaseAway(error)) throw error
+    if (isDatabaseUnavailable(error)) throw error
     throw new StartError(
       'The keys of this export do not open with the master key of this server.',
       'Nothing was imported. Set LEASEHOLD_MASTER_KEY to that of the server that was exported, or put its master-key file into the data folder.',

@@ -1,7 +1,7 @@
 // Writes the rows of an export, many at a time. Finds the one row of a batch that the database refuses.
 import { sql } from 'drizzle-orm'
-import type { Database, Transaction } from '../../db/client.ts'
-import { driverError, isDatabaseAway } from '../../db/errors.ts'
+import type { Transaction } from '../../db/client.ts'
+import { driverError, isDatabaseUnavailable } from '../../db/errors.ts'
 import { ensurePartitions } from '../../db/partitions.ts'
 import { parseRfc3339 } from '../../platform/time.ts'
 import { type ExportedRow, type ExportHeader, wrongLine } from './read-export.ts'
@@ -70,7 +70,7 @@ async function insertAll(
   try {
     await tx.transaction((inner) => insert(inner, table, columns, rows))
   } catch (error) {
-    if (isDatabaseAway(error)) throw error
+    if (isDatabaseUnavailable(error)) throw error
     if (rows.length > 1) {
       // The same rows one by one: the first that fails is the one.
       for (const row of rows) await insertAll(tx, table, columns, [row])
@@ -106,7 +106,7 @@ async function makeDays(tx: Transaction, rows: readonly ExportedRow[], made: Set
       throw wrongLine(line, 'a report has no day')
     }
     if (made.has(day)) continue
-    await ensurePartitions(tx as unknown as Database, parseRfc3339(`${day}T00:00:00Z`))
+    await ensurePartitions(tx, parseRfc3339(`${day}T00:00:00Z`))
     made.add(day)
   }
 }

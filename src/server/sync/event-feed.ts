@@ -1,6 +1,6 @@
 // Follows the event rows: woken by NOTIFY, and by a poll that covers a notification that was lost. Knows no socket.
 import postgres from 'postgres'
-import { isDatabaseAway } from '../../db/errors.ts'
+import { databaseFault } from '../../db/errors.ts'
 import type { Services } from '../../domain/kernel/context.ts'
 import { EVENT_CHANNEL } from '../../domain/kernel/record-change.ts'
 import type { EventRow } from '../../domain/sync/peer.ts'
@@ -109,7 +109,9 @@ export async function openEventFeed(options: FeedOptions): Promise<OpenedFeed> {
         options.onRestored(newest)
       }
     } catch (error) {
-      if (isDatabaseAway(error)) log.debug({ err: error }, 'the database is away')
+      const fault = databaseFault(error)
+      if (fault === 'away') log.debug({ err: error }, 'the database is away')
+      else if (fault === 'busy') log.warn({ err: error }, 'the database is too busy to say what happened')
       else log.error({ err: error }, 'events could not be followed')
     }
   }, pollMs)

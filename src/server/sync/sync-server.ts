@@ -3,7 +3,7 @@ import { upgradeWebSocket } from '@hono/node-server'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { syncClientMessage } from '../../contract/sync.schema.ts'
 import { SYNC_MOST_BYTES, type SyncHello } from '../../contract/sync.ts'
-import { isDatabaseAway } from '../../db/errors.ts'
+import { isDatabaseUnavailable } from '../../db/errors.ts'
 import { type Ctx, Refusal, type Services } from '../../domain/kernel/context.ts'
 import { authenticatePeer } from '../../domain/sync/authenticate-peer.ts'
 import type { Peer } from '../../domain/sync/peer.ts'
@@ -155,7 +155,7 @@ function refuse({ log, clock }: Services, connection: Connection, error: unknown
     closeSocket(connection, 'unauthorized', clock.monotonic(), error.code)
     return
   }
-  if (!isDatabaseAway(error)) log.error({ err: error }, 'a socket could not be taken in')
+  if (!isDatabaseUnavailable(error)) log.error({ err: error }, 'a socket could not be taken in')
   closeSocket(connection, 'try_again', clock.monotonic())
 }
 
