@@ -72,6 +72,44 @@ CREATE TABLE "job_leases" (
 	"last_error" text
 );
 --> statement-breakpoint
+CREATE TABLE "fleet_age_changes" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "fleet_age_changes_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"product_id" uuid NOT NULL,
+	"verified" boolean NOT NULL,
+	"gained" integer[] DEFAULT '{}' NOT NULL,
+	"lost" integer[] DEFAULT '{}' NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "fleet_ages" (
+	"product_id" uuid NOT NULL,
+	"minute" integer NOT NULL,
+	"instances" bigint NOT NULL,
+	"verified" bigint NOT NULL,
+	CONSTRAINT "fleet_ages_pk" PRIMARY KEY("product_id","minute")
+);
+--> statement-breakpoint
+CREATE TABLE "fleet_changes" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "fleet_changes_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"instance_key" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "fleet_counts" (
+	"product_id" uuid NOT NULL,
+	"facet" text NOT NULL,
+	"key" uuid NOT NULL,
+	"value" text NOT NULL,
+	"instances" bigint NOT NULL,
+	"verified" bigint NOT NULL,
+	CONSTRAINT "fleet_counts_pk" PRIMARY KEY("product_id","facet","key")
+);
+--> statement-breakpoint
+CREATE TABLE "fleet_facts" (
+	"instance_key" uuid PRIMARY KEY NOT NULL,
+	"product_id" uuid NOT NULL,
+	"verified" boolean NOT NULL,
+	"facets" text[]
+);
+--> statement-breakpoint
 CREATE TABLE "activations" (
 	"instance_key" uuid NOT NULL,
 	"license_id" uuid NOT NULL,
@@ -493,6 +531,7 @@ CREATE INDEX "audit_log_subject_idx" ON "audit_log" USING btree ("subject","at")
 CREATE INDEX "audit_log_actor_idx" ON "audit_log" USING btree ("actor_id","action","at");--> statement-breakpoint
 CREATE INDEX "events_at_idx" ON "events" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at_idx" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "fleet_facts_no_seat_idx" ON "fleet_facts" USING btree ("instance_key") WHERE split_part("fleet_facts"."facets"[6], '|', 3) = '' or "fleet_facts"."facets"[6] like 'downgrade|%';--> statement-breakpoint
 CREATE INDEX "activations_held_idx" ON "activations" USING btree ("license_id","instance_key") WHERE "activations"."ended_at" is null and not "activations"."lapsed";--> statement-breakpoint
 CREATE INDEX "activations_lapse_idx" ON "activations" USING btree ("lapse_due_at") WHERE "activations"."ended_at" is null and not "activations"."lapsed";--> statement-breakpoint
 CREATE INDEX "activations_credential_idx" ON "activations" USING btree ("credential_id");--> statement-breakpoint
@@ -501,6 +540,9 @@ CREATE INDEX "forgotten_seats_lease_idx" ON "forgotten_seats" USING btree ("leas
 CREATE INDEX "instances_newest_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "instances_product_newest_idx" ON "instances" USING btree ("product_id","first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "instances_heard_idx" ON "instances" USING btree ("product_id","seen_mark","instance_key") WHERE not "instances"."silent" and "instances"."deactivated_at" is null;--> statement-breakpoint
+CREATE INDEX "instances_id_idx" ON "instances" USING btree ("instance_id");--> statement-breakpoint
+CREATE INDEX "instances_version_idx" ON "instances" USING btree ("version","first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "instances_acted_on_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST) WHERE "instances"."action" <> 'none';--> statement-breakpoint
 CREATE INDEX "instances_silent_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST) WHERE "instances"."silent";--> statement-breakpoint
 CREATE INDEX "instances_unproven_idx" ON "instances" USING btree ("product_id","seen_mark") WHERE "instances"."proven_license_id" is null;--> statement-breakpoint
 CREATE INDEX "instances_token_idx" ON "instances" USING btree ("token_hash");--> statement-breakpoint
@@ -693,4 +735,85 @@ BEGIN
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %I
       FOR EACH STATEMENT EXECUTE FUNCTION record_truncation()', name || '_truncation_recorded', name);
   END LOOP;
+END $$;
+--> statement-breakpoint
+
+CREATE FUNCTION fleet_minute(at timestamptz) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN floor(date_part('epoch', at) / 60)::integer;--> statement-breakpoint
+
+-- What domain/stats adds to its sums. One row of a statement's minutes, not one for each instance: a batch of heartbeats
+-- pays for one insert.
+CREATE FUNCTION instances_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF tg_op = 'INSERT' THEN
+    INSERT INTO fleet_changes (instance_key) SELECT instance_key FROM new_rows;
+    INSERT INTO fleet_age_changes (product_id, verified, gained)
+    SELECT product_id, proof <> 'none', array_agg(fleet_minute(last_seen_at)) FROM new_rows
+    WHERE deactivated_at IS NULL GROUP BY 1, 2;
+  ELSIF tg_op = 'DELETE' THEN
+    INSERT INTO fleet_changes (instance_key) SELECT instance_key FROM old_rows;
+    INSERT INTO fleet_age_changes (product_id, verified, lost)
+    SELECT product_id, proof <> 'none', array_agg(fleet_minute(last_seen_at)) FROM old_rows
+    WHERE deactivated_at IS NULL GROUP BY 1, 2;
+  ELSE
+    WITH pairs AS MATERIALIZED (
+      SELECT n.instance_key, n.product_id, o.proof <> 'none' AS was_verified, n.proof <> 'none' AS is_verified,
+        CASE WHEN o.deactivated_at IS NULL THEN fleet_minute(o.last_seen_at) END AS was,
+        CASE WHEN n.deactivated_at IS NULL THEN fleet_minute(n.last_seen_at) END AS now_is,
+        o.version IS DISTINCT FROM n.version OR o.os IS DISTINCT FROM n.os OR o.proof <> n.proof
+          OR o.action <> n.action OR (o.action_set_at IS NULL) <> (n.action_set_at IS NULL)
+          OR (o.action_acknowledged_at IS NULL) <> (n.action_acknowledged_at IS NULL)
+          OR (o.deactivated_at IS NULL) <> (n.deactivated_at IS NULL) AS changed
+      FROM new_rows n JOIN old_rows o USING (instance_key)
+    ), changed AS (
+      INSERT INTO fleet_changes (instance_key) SELECT instance_key FROM pairs WHERE changed
+    )
+    INSERT INTO fleet_age_changes (product_id, verified, gained, lost)
+    SELECT product_id, verified, coalesce(array_agg(minute) FILTER (WHERE gained), '{}'),
+      coalesce(array_agg(minute) FILTER (WHERE NOT gained), '{}')
+    FROM pairs CROSS JOIN LATERAL (VALUES (is_verified, now_is, true), (was_verified, was, false))
+      m(verified, minute, gained)
+    WHERE (was, was_verified) IS DISTINCT FROM (now_is, is_verified) AND minute IS NOT NULL
+    GROUP BY 1, 2;
+  END IF;
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER instances_counted_insert AFTER INSERT ON "instances"
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION instances_counted();--> statement-breakpoint
+CREATE TRIGGER instances_counted_delete AFTER DELETE ON "instances"
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION instances_counted();--> statement-breakpoint
+CREATE TRIGGER instances_counted_update AFTER UPDATE ON "instances"
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION instances_counted();--> statement-breakpoint
+
+CREATE FUNCTION seats_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF tg_op = 'INSERT' THEN
+    INSERT INTO fleet_changes (instance_key) SELECT DISTINCT instance_key FROM new_rows;
+  ELSE
+    INSERT INTO fleet_changes (instance_key) SELECT DISTINCT instance_key FROM old_rows;
+  END IF;
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE FUNCTION seat_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO fleet_changes (instance_key) VALUES (new.instance_key);
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER seats_counted_insert AFTER INSERT ON "activations"
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seats_counted();--> statement-breakpoint
+CREATE TRIGGER seats_counted_delete AFTER DELETE ON "activations"
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION seats_counted();--> statement-breakpoint
+CREATE TRIGGER seat_counted_update AFTER UPDATE ON "activations" FOR EACH ROW
+  WHEN ((old.ended_at IS NULL) <> (new.ended_at IS NULL) OR old.lapsed <> new.lapsed)
+  EXECUTE FUNCTION seat_counted();--> statement-breakpoint
+
+-- Search for a part of an instance's id or host name. The extension is trusted since PostgreSQL 13, but its creation
+-- needs CREATE on the database, and its files; without it the search is as right, and slow.
+DO $$
+BEGIN
+  CREATE EXTENSION IF NOT EXISTS pg_trgm;
+  CREATE INDEX instances_text_idx ON instances
+    USING gin (lower(instance_id || ' ' || coalesce(hostname, '')) gin_trgm_ops);
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR undefined_object THEN
+  RAISE NOTICE 'pg_trgm is not available: the search for parts of names reads all instances';
 END $$;

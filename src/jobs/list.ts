@@ -5,6 +5,8 @@ import { removeSilentInstances } from '../domain/instances/remove-silent.ts'
 import { giveNotice } from '../domain/licenses/give-notice.ts'
 import { markLapsedSeats } from '../domain/rights/mark-lapsed.ts'
 import { refreshKeySet } from '../domain/signing/refresh-key-set.ts'
+import { foldFleet } from '../domain/stats/fold-fleet.ts'
+import { recountFleet } from '../domain/stats/recount-fleet.ts'
 import { rollUpReports } from '../domain/telemetry/roll-up.ts'
 import { addSeconds, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS } from '../platform/time.ts'
 import type { Job } from './job.ts'
@@ -25,6 +27,8 @@ export function backgroundJobs(retention: Retention & { reports: number }): Job[
     },
     { name: 'key_set', every: MINUTE_SECONDS, run: refreshKeySet },
     { name: 'rollup', every: MINUTE_SECONDS, run: rollUpReports },
+    { name: 'fleet_fold', every: MINUTE_SECONDS, run: foldFleet },
+    { name: 'fleet_recount', every: DAY_SECONDS, run: recountFleet },
     { name: 'license_notices', every: 5 * MINUTE_SECONDS, run: giveNotice },
     { name: 'lapsed_seats', every: MINUTE_SECONDS, run: markLapsedSeats },
     { name: 'stale_instances', every: 15 * MINUTE_SECONDS, run: findStaleInstances },

@@ -2,6 +2,7 @@
 export * from './action-budget.ts'
 export * from './anomalies.ts'
 export * from './changes.ts'
+export * from './fleet-counts.ts'
 export * from './instances.ts'
 export * from './licenses.ts'
 export * from './notices.ts'

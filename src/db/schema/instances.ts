@@ -54,6 +54,11 @@ export const instances = pgTable(
     index('instances_heard_idx')
       .on(t.productId, t.seenMark, t.instanceKey)
       .where(sql`not ${t.silent} and ${t.deactivatedAt} is null`),
+    index('instances_id_idx').on(t.instanceId),
+    index('instances_version_idx').on(t.version, t.firstSeenAt.desc(), t.instanceKey.desc()),
+    index('instances_acted_on_idx')
+      .on(t.firstSeenAt.desc(), t.instanceKey.desc())
+      .where(sql`${t.action} <> 'none'`),
     index('instances_silent_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()).where(sql`${t.silent}`),
     index('instances_unproven_idx').on(t.productId, t.seenMark).where(sql`${t.provenLicenseId} is null`),
     index('instances_token_idx').on(t.tokenHash),

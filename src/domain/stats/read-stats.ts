@@ -1,11 +1,12 @@
-// Counts the fleet and its licenses for an admin, in three statements whatever their number. Reads the tables as they
-// are: nothing is kept.
+// Counts the fleet and its licenses for an admin, in three statements whatever their number: of the fleet reads sums that
+// a job keeps, and what was not added to them yet; of the licenses the table itself.
 import { type SQL, sql } from 'drizzle-orm'
 import type { StatsQuery } from '../../contract/admin-stats.schema.ts'
 import { EXPIRY_DAYS, type ExpiryDays, SEAT_STATES } from '../../contract/admin-stats.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { productByCode } from '../kernel/find-catalog.ts'
 import { licenseStateSql } from '../rights/state-sql.ts'
+import { countsOf, factsOfNow, minutesOf } from './fleet-facts.ts'
 
 export type Breakdown =
   | 'all'
@@ -36,6 +37,17 @@ export interface Stats {
 
 /** Values of one breakdown that are shown by name: strangers may report any number. */
 const MOST_VALUES = 100
+/** Instances that changed since the last fold and are counted at reading. */
+const MOST_UNFOLDED = 5_000
+const MINUTE_MS = 60_000
+/** Ages in hours, and what those below are called. */
+const BOUNDS = [
+  [1, 'under_1h'],
+  [24, 'under_24h'],
+  [48, 'under_48h'],
+  [168, 'under_7d'],
+  [720, 'under_30d'],
+] as const
 
 /** @throws Refusal `product_unknown` */
 export async function readStats(ctx: Ctx, query: StatsQuery): Promise<Stats> {
@@ -45,32 +57,19 @@ export async function readStats(ctx: Ctx, query: StatsQuery): Promise<Stats> {
   const ofProduct = (alias: string): SQL =>
     product === null ? sql`true` : sql`${sql.identifier(alias)}.product_id = ${product.id}::uuid`
   const fleet = await ctx.db.execute<FleetRow>(sql`
-    with ${seatsOf(now, ofProduct('l'))}, fleet as (
-      select i.*, coalesce(s.state, 'unlicensed') as license_state,
-        case i.action when 'kill' then '' when 'downgrade' then lowest.code else coalesce(g.tier, lowest.code) end
-          as tier,
-        ${lastSeen(now)} as last_seen
-      from instances i
-      left join seats s on s.instance_key = i.instance_key
-      left join granted g on g.instance_key = i.instance_key
-      left join lowest on lowest.product_id = i.product_id
-      where ${ofProduct('i')}
-    ), counts as (
-      select d.breakdown, coalesce(d.value, '') as value, count(*)::int as count,
-        (count(*) filter (where f.proof <> 'none'))::int as verified
-      from fleet f cross join lateral (values
-        ('all', '', true), ('version', f.version, true), ('tier', f.tier, true), ('os', f.os, true),
-        ('last_seen', f.last_seen, true), ('license_state', f.license_state, true), ('proof', f.proof, true),
-        ('action', f.action, f.action_set_at is not null),
-        ('outstanding', f.action, f.action_set_at is not null and f.action_acknowledged_at is null)
-      ) d(breakdown, value, counts)
-      where d.counts and f.deactivated_at is null
-      group by d.breakdown, coalesce(d.value, '')
+    with ${sumsOf(now, ofProduct)}, ${holdingsOf(now)}, counts as (
+      select facet as breakdown, value, instances, verified from sums where facet not in ('holding', 'seat')
       union all
-      select 'deactivated', '', count(*)::int, (count(*) filter (where proof <> 'none'))::int
-      from fleet where deactivated_at is not null
+      select d.breakdown, coalesce(d.value, ''), h.instances, h.verified
+      from rated h cross join lateral (values ('tier', h.tier), ('license_state', h.license_state))
+        d(breakdown, value)
+      union all
+      select 'last_seen', ${lastSeen(now)}, instances, verified from minutes
+    ), summed as (
+      select breakdown, value, sum(instances)::int as count, sum(verified)::int as verified
+      from counts group by breakdown, value having sum(instances) > 0
     ), placed as (
-      select *, row_number() over (partition by breakdown order by count desc, value) as place from counts
+      select *, row_number() over (partition by breakdown order by count desc, value) as place from summed
     )
     select breakdown, case when place <= ${MOST_VALUES}::int then value else 'other' end as value,
       sum(count)::int as count, sum(verified)::int as verified
@@ -98,34 +97,83 @@ export async function readStats(ctx: Ctx, query: StatsQuery): Promise<Stats> {
 }
 
 /**
- * For each instance: the state of the best license that it has a seat of, and the tier of the highest one that it may
- * use now; for each product its lowest tier.
+ * `sums` and `minutes`: what was folded, and what was not yet, as far as `MOST_UNFOLDED` reaches; so figures are exact at
+ * once unless more than that changed within the minute between two folds.
  */
-const seatsOf = (now: Date, ofProduct: SQL): SQL => sql`
-  held as (
-    select a.instance_key, a.lease_ends_at > ${now.toISOString()}::timestamptz as live, t.rank, t.code,
-      ${licenseStateSql(now)} as state
-    from activations a join licenses l on l.id = a.license_id join tiers t on t.id = l.tier_id
-    where a.ended_at is null and ${ofProduct}
-  ), seats as (
-    select distinct on (instance_key) instance_key, state from held
-    order by instance_key, array_position(array[${sql.join(
-      SEAT_STATES.map((state) => sql`${state}::text`),
-      sql`, `,
-    )}], state), rank desc
-  ), granted as (
-    select distinct on (instance_key) instance_key, code as tier from held where live
-    order by instance_key, rank desc
-  ), lowest as (
-    select distinct on (product_id) product_id, code from tiers order by product_id, rank
+const sumsOf = (now: Date, ofProduct: (alias: string) => SQL): SQL => sql`
+  keys as materialized (
+    select instance_key from (select instance_key from fleet_changes order by id limit ${MOST_UNFOLDED}) w
+    union
+    select instance_key from (
+      select instance_key from activations
+      where ended_at is null and not lapsed and lapse_due_at <= ${now.toISOString()}::timestamptz
+      order by lapse_due_at limit ${MOST_UNFOLDED}) d
+  ), facts as materialized (${factsOfNow(now)}), counted as materialized (
+    select f.* from fleet_facts f join keys k on k.instance_key = f.instance_key
+  ), sums as (
+    select product_id, facet, value, sum(instances) as instances, sum(verified) as verified from (
+      select product_id, facet, value, instances, verified from fleet_counts
+      union all ${countsOf('facts', 1)} union all ${countsOf('counted', -1)}
+    ) s where ${ofProduct('s')} group by product_id, facet, value having sum(instances) <> 0
+  ), waiting as materialized (
+    select * from fleet_age_changes order by id limit ${MOST_UNFOLDED}
+  ), minutes as (
+    select minute, instances, verified from (
+      select product_id, minute, instances, verified from fleet_ages union all ${minutesOf('waiting')}
+    ) m where ${ofProduct('m')}
   )`
 
+/**
+ * `rated`: each holding with the state of the best license that it has a seat of, and the tier of the highest one that
+ * may be used now: empty for what is killed, the product's lowest for what is downgraded or holds none.
+ */
+const holdingsOf = (now: Date): SQL => sql`
+  holdings as materialized (
+    select row_number() over () as n, product_id, instances, verified, split_part(value, '|', 1) as action,
+      split_part(value, '|', 2) as held,
+      case split_part(value, '|', 3) when '=' then split_part(value, '|', 2) else split_part(value, '|', 3) end
+        as live
+    from sums where facet = 'holding'
+  ), known as materialized (
+    select l.id, t.rank, t.code, ${licenseStateSql(now)} as state
+    from licenses l join tiers t on t.id = l.tier_id
+    where l.id in (
+      select distinct x.license::uuid from holdings h
+      cross join lateral unnest(string_to_array(h.held, ',')) x(license))
+  ), states as (
+    select distinct on (h.n) h.n, k.state
+    from holdings h cross join lateral unnest(string_to_array(h.held, ',')) x(license)
+    join known k on k.id = x.license::uuid
+    order by h.n, array_position(array[${sql.join(
+      SEAT_STATES.map((state) => sql`${state}::text`),
+      sql`, `,
+    )}], k.state), k.rank desc
+  ), granted as (
+    select distinct on (h.n) h.n, k.code
+    from holdings h cross join lateral unnest(string_to_array(h.live, ',')) x(license)
+    join known k on k.id = x.license::uuid
+    order by h.n, k.rank desc
+  ), lowest as (
+    select distinct on (product_id) product_id, code from tiers order by product_id, rank
+  ), rated as (
+    select h.instances, h.verified, coalesce(s.state, 'unlicensed') as license_state,
+      case h.action when 'kill' then '' when 'downgrade' then lowest.code else coalesce(g.code, lowest.code) end
+        as tier
+    from holdings h
+    left join states s on s.n = h.n
+    left join granted g on g.n = h.n
+    left join lowest on lowest.product_id = h.product_id
+  )`
+
+/** To the minute: an instance counts as of the age that it had at the end of its minute. */
 const lastSeen = (now: Date): SQL => sql`
   case
-    when i.last_seen_at > ${now.toISOString()}::timestamptz - interval '1 hour' then 'under_1h'
-    when i.last_seen_at > ${now.toISOString()}::timestamptz - interval '24 hours' then 'under_24h'
-    when i.last_seen_at > ${now.toISOString()}::timestamptz - interval '48 hours' then 'under_48h'
-    when i.last_seen_at > ${now.toISOString()}::timestamptz - interval '168 hours' then 'under_7d'
-    when i.last_seen_at > ${now.toISOString()}::timestamptz - interval '720 hours' then 'under_30d'
+    ${sql.join(
+      BOUNDS.map(
+        ([hours, name]) =>
+          sql`when minute >= ${Math.floor(now.getTime() / MINUTE_MS) - hours * 60}::int then ${name}::text`,
+      ),
+      sql` `,
+    )}
     else 'older'
   end`

@@ -52,8 +52,15 @@ const TABLES: readonly (readonly [name: string, kind: Kind])[] = [
   ['events', 'state'],
 ]
 
-/** Says which process works on what just now: of no use elsewhere. */
-export const NEVER_EXPORTED: readonly string[] = ['job_leases']
+/** Says which process works on what just now, or is counted anew from what is imported: of no use elsewhere. */
+export const NEVER_EXPORTED: readonly string[] = [
+  'job_leases',
+  'fleet_counts',
+  'fleet_ages',
+  'fleet_facts',
+  'fleet_changes',
+  'fleet_age_changes',
+]
 
 /** Written by any server that merely runs; an import replaces them where it brings its own. */
 export const OF_AN_EMPTY_SERVER: readonly string[] = ['server_secrets', 'key_sets', 'usage_counts']
