@@ -45,7 +45,11 @@ export const takingPreview = z
   .object({
     dry_run: z.literal(true),
     changes: z.boolean().meta({ description: 'False where it is so already.' }),
-    matched: z.int().meta({ description: 'How many instances it concerns.' }),
+    matched: z.int().meta({
+      description:
+        'How many instances it concerns. Exact up to 10,000; above that what a job counted within the last minute for ' +
+        'a license, and 10,001 for anything else.',
+    }),
     instances: z.array(effect).meta({ description: 'The newest 50 of them.' }),
   })
   .meta({

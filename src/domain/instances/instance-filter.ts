@@ -1,11 +1,15 @@
 // Which instances an admin means: the filters of the list and of the bulk action as one condition. Reads nothing.
 import { and, eq, gte, lt, ne, type SQL, sql } from 'drizzle-orm'
 import type { InstanceFilter } from '../../contract/admin-instances.schema.ts'
+import type { Action } from '../../contract/claims.ts'
 import { instances, products } from '../../db/schema/index.ts'
+import { instanceKey } from '../../platform/ids.ts'
 import { addSeconds, parseRfc3339 } from '../../platform/time.ts'
 import type { Ctx } from '../kernel/context.ts'
 import { uuidOf } from '../kernel/find-catalog.ts'
-import { grantedTier, liveSeat } from './instance-view.ts'
+import { seatIsLive } from '../rights/seat.ts'
+import { countedWithoutSeat } from './counted-facts.ts'
+import { grantedTier } from './instance-view.ts'
 
 /** Every member that is given must hold. The query must join `products`. @throws Refusal `not_found` */
 export function meetsFilter(ctx: Ctx, filter: InstanceFilter, now: Date): SQL | undefined {
@@ -14,10 +18,10 @@ export function meetsFilter(ctx: Ctx, filter: InstanceFilter, now: Date): SQL | 
   return and(
     product === undefined ? undefined : eq(products.code, product),
     license === undefined ? undefined : holdsSeatOf(uuidOf('lic', license, 'license'), now),
-    tier === undefined ? undefined : sql`${grantedTier(now)} = ${tier}`,
+    tier === undefined ? undefined : and(mayHaveTier(tier, now), sql`${grantedTier(now)} = ${tier}`),
     version === undefined ? undefined : eq(instances.version, version),
-    action === undefined ? undefined : eq(instances.action, action),
-    instance_id === undefined ? undefined : eq(instances.instanceId, instance_id),
+    action === undefined ? undefined : hasAction(action),
+    instance_id === undefined ? undefined : isNamed(instance_id, product),
     text === undefined ? undefined : contains(text),
     stale === undefined ? undefined : sql`${isStale(ctx, now)} = ${stale}`,
     proof === undefined ? undefined : eq(instances.proof, proof),
@@ -27,13 +31,53 @@ export function meetsFilter(ctx: Ctx, filter: InstanceFilter, now: Date): SQL | 
   )
 }
 
-const holdsSeatOf = (licenseId: string, now: Date): SQL => sql`exists (
-  select from activations a where ${liveSeat(now)} and a.license_id = ${licenseId}::uuid)`
+const holdsSeatOf = (licenseId: string, now: Date): SQL => sql`${instances.instanceKey} in (
+  select a.instance_key from activations a where a.license_id = ${licenseId}::uuid and ${seatIsLive(now)})`
 
-const contains = (text: string): SQL => sql`(
-  strpos(lower(${instances.instanceId}), lower(${text}::text)) > 0
-  or strpos(lower(coalesce(${instances.hostname}, '')), lower(${text}::text)) > 0)`
+/** Product and id give the primary key. */
+const isNamed = (instanceId: string, product: string | undefined): SQL | undefined =>
+  and(
+    eq(instances.instanceId, instanceId),
+    product === undefined ? undefined : eq(instances.instanceKey, instanceKey(product, instanceId)),
+  )
 
-const isStale = (ctx: Ctx, now: Date): SQL => sql`(
+/** Few instances have one: an index holds just those. */
+const hasAction = (action: Action): SQL | undefined =>
+  and(eq(instances.action, action), action === 'none' ? undefined : sql`${instances.action} <> 'none'`)
+
+/**
+ * What an index finds: who holds a seat of a license of that tier, and, where the tier is the lowest of a product, who
+ * was counted without a live seat or changed since.
+ */
+const mayHaveTier = (tier: string, now: Date): SQL => sql`${instances.instanceKey} in (
+  select a.instance_key from activations a join licenses l on l.id = a.license_id join tiers t on t.id = l.tier_id
+  where t.code = ${tier} and ${seatIsLive(now)}
+  union
+  select k.instance_key from (
+    select instance_key from fleet_facts where ${countedWithoutSeat}
+    union all select instance_key from fleet_changes
+    union all select instance_key from activations
+    where ended_at is null and not lapsed and lapse_due_at <= ${now.toISOString()}::timestamptz
+  ) k
+  where exists (select from tiers t where t.code = ${tier} and not exists (
+    select from tiers lower where lower.product_id = t.product_id and lower.rank < t.rank)))`
+
+/** One string of both, as the trigram index has it; then each by itself, lest a match runs from one into the other. */
+const contains = (text: string): SQL => {
+  const pattern = sql`lower(${`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`}::text)`
+  return sql`(
+    lower(${instances.instanceId} || ' ' || coalesce(${instances.hostname}, '')) like ${pattern}
+    and (lower(${instances.instanceId}) like ${pattern} or lower(${instances.hostname}) like ${pattern}))`
+}
+
+/** Whether few may meet the filter where indexes find them; their order is then a matter of sorting those few. */
+export const isSelective = ({ license, tier, text, instance_id, action }: InstanceFilter): boolean =>
+  license !== undefined ||
+  tier !== undefined ||
+  text !== undefined ||
+  instance_id !== undefined ||
+  (action !== undefined && action !== 'none')
+
+export const isStale = (ctx: Ctx, now: Date): SQL => sql`(
   ${instances.deactivatedAt} is null
   and ${instances.lastSeenAt} <= ${addSeconds(now, -ctx.settings.staleAfter).toISOString()}::timestamptz)`

@@ -43,15 +43,20 @@ const seats = sql<SeatView[]>`(
     order by a.activated_at desc, a.license_id), '[]')
   from activations a where a.instance_key = ${instances.instanceKey})`
 
+/** Newest first, read along the index of that order. */
+export const NEWEST = sql`${instances.firstSeenAt} desc nulls last, ${instances.instanceKey} desc nulls last`
+/** The same, sorted: for conditions that few meet, and whose own index should find them. */
+export const SORTED = sql`${instances.firstSeenAt} + interval '0 seconds' desc, ${instances.instanceKey} desc`
+
 /** The instances that meet the condition, newest first. */
-export function viewInstances(db: Executor, where: SQL | undefined, now: Date, most: number) {
+export function viewInstances(db: Executor, where: SQL | undefined, now: Date, most: number, order = NEWEST) {
   const { lineage: _lineage, tokenHash: _tokenHash, ...columns } = getTableColumns(instances)
   return db
     .select({ ...columns, productCode: products.code, seats, grantedTier: grantedTier(now) })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
     .where(where)
-    .orderBy(sql`${instances.firstSeenAt} desc nulls last, ${instances.instanceKey} desc nulls last`)
+    .orderBy(order)
     .limit(most)
 }
 

@@ -4,7 +4,7 @@ import type { Executor } from '../../db/client.ts'
 import { customers, licenses, products, tiers } from '../../db/schema/index.ts'
 import { notFound } from '../kernel/find-catalog.ts'
 import { countedSeats } from '../rights/allotted-seats.ts'
-import { seatIsLive } from '../rights/seat.ts'
+import { seatsInUse } from '../rights/seats-in-use.ts'
 
 export type LicenseRow = typeof licenses.$inferSelect
 export type LicenseView = Awaited<ReturnType<typeof viewLicenses>>[number]
@@ -24,9 +24,7 @@ export function viewLicenses(db: Executor, where: SQL | undefined, now: Date, mo
       },
       customerName: customers.name,
       company: customers.company,
-      seatsInUse: sql<number>`(
-        select count(*)::int from activations a
-        where a.license_id = ${licenses.id} and ${seatIsLive(now)})`,
+      seatsInUse: seatsInUse(now),
       seatsAllotted: sql<number>`(
         select coalesce(sum(${countedSeats(now)}), 0)::int from relay_allotments a
         where a.license_id = ${licenses.id})`,

@@ -18,7 +18,7 @@ import { readOnly, readSubjects } from './read-subjects.ts'
 export interface Preview {
   /** Whether anything would change at all; false where it is already so. */
   changes: boolean
-  /** How many instances it would concern. */
+  /** How many instances it would concern; 10,001 for any more that nobody counted already. */
   count: number
   /** What it comes to for the newest of them. */
   effects: Effect[]
@@ -51,7 +51,7 @@ export async function previewLicense(ctx: Ctx, id: string, verb: 'suspend' | 're
     const due = license.status !== (verb === 'suspend' ? 'suspended' : 'revoked')
     const where = holdsSeat(ctx, sql`a.license_id = ${licenseId}::uuid`)
     const preview = await previewOf(tx, ctx, { where }, { kind: 'license', licenseId })
-    return { ...preview, changes: due }
+    return { ...preview, count: Math.max(preview.count, license.seatsInUse), changes: due }
   })
 }
 

@@ -1,9 +1,10 @@
-// Reads whom a preview is about: instances, what they hold, and what that grants. Two statements for any number.
+// Reads whom a preview is about: instances, what they hold, and what that grants. Three or four statements for any number.
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Executor, Transaction } from '../../db/client.ts'
 import { activations, customers, instances, licenses, products, tiers } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
+import { SORTED } from '../instances/instance-view.ts'
 import type { Ctx } from '../kernel/context.ts'
 import { licensedRights } from '../rights/granted-rights.ts'
 import { licenseColumns } from '../rights/license-facts.ts'
@@ -15,7 +16,7 @@ import type { Rights, Subject } from './effects.ts'
 export const PREVIEW_PAGE = 50
 
 export interface Subjects {
-  /** All that meet the condition. */
+  /** All that meet the condition; of more than 10,000 no more are counted, and it says 10,001. */
   count: number
   /** How many of those meet `due`. */
   due: number
@@ -45,13 +46,38 @@ export async function readOnly<T>(ctx: Ctx, work: (tx: Transaction) => Promise<T
 
 class Undone extends Error {}
 
+/** Instances that are counted one by one. */
+const MOST_COUNTED = 10_000
+/** Rows of the list of instances that are looked at before the index of the condition is. */
+const LOOK_AHEAD = 1_000
+
 /** `where` and `due` may name `instances` and `products`. */
 export async function readSubjects(
   db: Executor,
   { where, due = sql`true` }: { where: SQL | undefined; due?: SQL | undefined },
   now: Date,
 ): Promise<Subjects> {
-  const rows = await db
+  const page = await readPage(db, where)
+  const counted = await count(db, where, due, page.length)
+  const seats = await readSeats(
+    db,
+    page.map((row) => row.instanceKey),
+    now,
+  )
+  return { ...counted, page: page.map((row) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })) }
+}
+
+/** What many meet is found among the newest; what few meet by its own index. */
+async function readPage(db: Executor, where: SQL | undefined) {
+  const newest = sql`${instances.instanceKey} in (
+    select instance_key from instances
+    order by first_seen_at desc nulls last, instance_key desc nulls last limit ${LOOK_AHEAD})`
+  const rows = await selectPage(db, and(where, newest))
+  return rows.length === PREVIEW_PAGE ? rows : selectPage(db, where)
+}
+
+const selectPage = (db: Executor, where: SQL | undefined) =>
+  db
     .select({
       instanceKey: instances.instanceKey,
       instanceId: instances.instanceId,
@@ -61,24 +87,30 @@ export async function readSubjects(
       lowest: sql<Rights>`(
         select jsonb_build_object('tier', t.code, 'features', to_jsonb(t.features), 'limits', t.limits)
         from tiers t where t.product_id = ${instances.productId} order by t.rank limit 1)`,
-      count: sql<number>`(count(*) over ())::int`,
-      due: sql<number>`(count(*) filter (where ${due}) over ())::int`,
     })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
     .where(where)
-    .orderBy(sql`${instances.firstSeenAt} desc, ${instances.instanceKey} desc`)
+    .orderBy(SORTED)
     .limit(PREVIEW_PAGE)
-  const seats = await readSeats(
-    db,
-    rows.map((row) => row.instanceKey),
-    now,
-  )
-  return {
-    count: rows[0]?.count ?? 0,
-    due: rows[0]?.due ?? 0,
-    page: rows.map(({ count: _, due: __, ...row }) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })),
-  }
+
+/** A page that is not full is all there is. */
+async function count(db: Executor, where: SQL | undefined, due: SQL, shown: number) {
+  if (shown === 0) return { count: 0, due: 0 }
+  const found = db
+    .select({ due: sql<boolean>`${due}`.as('due') })
+    .from(instances)
+    .innerJoin(products, eq(products.id, instances.productId))
+    .where(where)
+    .limit(MOST_COUNTED + 1)
+    .as('found')
+  const [row] = await db
+    .select({
+      count: sql<number>`count(*)::int`,
+      due: sql<number>`(count(*) filter (where ${found.due}))::int`,
+    })
+    .from(found)
+  return { count: row?.count ?? 0, due: row?.due ?? 0 }
 }
 
 async function readSeats(db: Executor, keys: string[], now: Date) {
