@@ -448,7 +448,7 @@ CREATE TABLE "signing_keys" (
 	"superseded_at" timestamp with time zone,
 	"retired_at" timestamp with time zone,
 	"revoked_at" timestamp with time zone,
-	CONSTRAINT "signing_keys_use_known" CHECK ("signing_keys"."use" in ('jws', 'raw'))
+	CONSTRAINT "signing_keys_use_known" CHECK ("signing_keys"."use" in ('license', 'control', 'raw'))
 );
 --> statement-breakpoint
 CREATE TABLE "telemetry_presence" (

@@ -11,7 +11,7 @@ const MOST_ACTIVATE_IN = 31_536_000
 
 const use = z.enum(KEY_USES).meta({
   description:
-    '`jws` signs license JWTs and directives, `raw` license keys, envelopes and entitlement tokens (T4).',
+    '`license` signs license JWTs; `control` directives, offline answers and allotments; `raw` license keys, envelopes and entitlement tokens (T4).',
 })
 const confirm = z.literal(true).optional().meta({
   description:
@@ -83,6 +83,8 @@ export const revocationPreview = z
       static_jwts: inUse,
       license_keys: inUse.extend({ offline: z.int() }),
       entitlement_tokens: z.int().meta({ description: 'Instances whose token may be of it.' }),
+      allotments: inUse.meta({ description: 'Relays may give out seats of them.' }),
+      offline_answers: inUse.meta({ description: 'Sites without a network run on them.' }),
     }),
     instances: z
       .array(z.object({ id: idOf('ins'), instance_id: z.string(), lease_ends_at: z.string() }))
@@ -95,7 +97,7 @@ export const revocationPreview = z
       dry_run: true,
       kid: 'q3Zk0c1uTn8',
       product: 'keldris',
-      use: 'jws',
+      use: 'license',
       status: 'active',
       public_key: '9c3f0000000000000000000000000000000000000000000000000000000000ab',
       created_at: '2026-11-01T08:00:00Z',
@@ -110,6 +112,8 @@ export const revocationPreview = z
         static_jwts: { count: 0, since: null },
         license_keys: { count: 0, since: null, offline: 0 },
         entitlement_tokens: 0,
+        allotments: { count: 0, since: null },
+        offline_answers: { count: 0, since: null },
       },
       instances: [
         {

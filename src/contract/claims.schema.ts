@@ -114,7 +114,7 @@ export const keySetKey = z
     kid: text,
     x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
     product: text,
-    use: z.enum(['jws', 'raw']),
+    use: z.enum(['license', 'control', 'raw']),
     status: z.enum(['pending', 'active', 'retiring', 'retired', 'revoked']),
     nbf: seconds,
     d: forbidden,

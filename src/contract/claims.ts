@@ -34,9 +34,22 @@ export const TAKING_STATUSES = [
 export const ACTIONS = ['none', 'downgrade', 'kill'] as const
 export type Action = (typeof ACTIONS)[number]
 
-/** A product's signing key has one use for life (T4); the root key signs key sets only and is in none. */
-export const KEY_USES = ['jws', 'raw'] as const
+/**
+ * A product's signing key has one use for life (T4): `license` signs license JWTs, `control` what directs an instance or
+ * a relay, `raw` the objects without a header. The root key signs key sets only and is in none.
+ */
+export const KEY_USES = ['license', 'control', 'raw'] as const
 export type KeyUse = (typeof KEY_USES)[number]
+
+/** The use of the key that signs each `typ`, for signers and verifiers alike (T4). */
+export const KEY_USE_OF_TYP = {
+  [LICENSE_TYP]: 'license',
+  [DIRECTIVE_TYP]: 'control',
+  [ACTIVATION_TYP]: 'control',
+  [ALLOTMENT_TYP]: 'control',
+} as const satisfies Readonly<Record<string, KeyUse>>
+/** The `typ` of each JWS that a product's key signs. */
+export type ProductTyp = keyof typeof KEY_USE_OF_TYP
 
 export const KEY_STATUSES = ['pending', 'active', 'retiring', 'retired', 'revoked'] as const
 export type KeyStatus = (typeof KEY_STATUSES)[number]

@@ -169,7 +169,11 @@ export const jwksRoute = {
   path: '/.well-known/jwks.json',
   operationId: 'jwks',
   tags: keys,
-  summary: 'Public keys of license JWTs and directives as a JWK set (RFC 7517).',
+  summary: 'Public keys of license JWTs as a JWK set (RFC 7517).',
+  description:
+    'Only keys that sign license JWTs: what signs directives stands in the root-signed key set alone. Name the ' +
+    'product, unless your client checks `aud`: without it the set has the keys of all products.',
+  request: { query: z.object({ product: z.string().max(64).optional() }) },
   responses: {
     200: {
       description: 'The JWK set.',

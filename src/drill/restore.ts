@@ -52,7 +52,7 @@ export async function drillRestore(
       await afterRestart(() => customers.ask())
       await customers.join({ apiKey: sold.apiKey })
       await customers.join({ licenseKey: sold.licenseKey })
-      await at().admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'jws', activate_in: 0 })
+      await at().admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'license', activate_in: 0 })
       await act(at(), 'downgrade')
       await act(at(), 'none')
       // An SDK fetches a key set at most every 30 s.
@@ -87,7 +87,7 @@ export async function drillRestore(
     })
 
     await step('numbers go on above those that products remember', async () => {
-      await at().admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'jws', activate_in: 0 })
+      await at().admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'license', activate_in: 0 })
       await act(at(), 'downgrade')
       const after = await numbers(at())
       for (const name of ['event', 'keys', 'action'] as const) {

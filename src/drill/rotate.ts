@@ -1,7 +1,8 @@
-// The drill of keys: a jws key through its whole life, the raw key, a root on another machine, the master key; with
+// The drill of keys: a license key through its whole life, the control key, the raw key, a root on another machine, the master key; with
 // products that must notice nothing.
-import type { KeySetClaims } from '../contract/claims.ts'
-import { KEY_SET_TYP, LICENSE_TYP } from '../contract/claims.ts'
+import { randomBytes } from 'node:crypto'
+import type { KeySetClaims, KeyUse } from '../contract/claims.ts'
+import { DIRECTIVE_TYP, KEY_SET_TYP, LICENSE_TYP } from '../contract/claims.ts'
 import { rotateMasterKey } from '../domain/signing/rotate-master-key.ts'
 import { readCompactJws } from '../license/compact-jws.ts'
 import { generateKeyPair, openRootKey } from '../mint/keys.ts'
@@ -42,7 +43,7 @@ export async function drillRotation(
     const exchange = (): Promise<Answer> =>
       vendor.call('POST', '/api/v1/licenses/token', {
         bearer: sold.apiKey,
-        body: { instance_id: 'plain', version: '1' },
+        body: { instance_id: 'plain', version: '1', nonce: newNonce() },
       })
     let lease = ''
     let first = ''
@@ -55,7 +56,7 @@ export async function drillRotation(
     })
 
     let next = ''
-    await step('the next jws key is published before it signs', async () => {
+    await step('the next license key is published before it signs', async () => {
       const rotated = await rotate(vendor, HOUR_SECONDS)
       next = rotated.kid
       must(rotated.status === 'pending', `it is ${rotated.status}, not pending`)
@@ -90,6 +91,17 @@ export async function drillRotation(
       return `${short(first)} retired; its leases have run out, its signatures are still known`
     })
 
+    await step('the control key changes, and products obey the new one', async () => {
+      const rotated = await rotate(vendor, 0, 'control')
+      must(!(await publishedKids(vendor)).includes(rotated.kid), 'the JWK set has a control key')
+      const kid = kidOf((await exchange()).body.directive, DIRECTIVE_TYP)
+      must(kid === rotated.kid, 'the old key still signs directives')
+      clock.advance(HOUR_MS)
+      await customers.ask()
+      await followed(vendor, customers.all())
+      return `${short(kid)} active`
+    })
+
     await step('the raw key changes on confirmation alone, and names what breaks', async () => {
       const asked = { product: PRODUCT, use: 'raw', activate_in: 0 }
       const bearer = keys.adminKey ?? ''
@@ -109,7 +121,7 @@ export async function drillRotation(
       const rotated = await rotate(vendor, 0)
       must(rotated.key_set === null, 'a set was signed without the root key')
       const draft = (await vendor.admin('GET', '/key-sets/draft')) as KeySetClaims
-      const jws = await signJws(await openRootKey(keys.root.privateKey), KEY_SET_TYP, draft)
+      const jws = signJws(openRootKey(keys.root.privateKey), KEY_SET_TYP, draft)
       await vendor.admin('POST', '/key-sets', { jws })
       clock.advance(HOUR_MS)
       await customers.ask()
@@ -145,8 +157,10 @@ export async function drillRotation(
   }
 }
 
-const rotate = ({ admin }: Vendor, activate_in: number) =>
-  admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'jws', activate_in })
+const rotate = ({ admin }: Vendor, activate_in: number, use: KeyUse = 'license') =>
+  admin('POST', '/signing-keys/rotate', { product: PRODUCT, use, activate_in })
+
+const newNonce = (): string => randomBytes(16).toString('base64url')
 
 const refresh = ({ call }: Vendor, jwt: string): Promise<Answer> =>
   call('POST', '/api/v1/licenses/refresh', { bearer: jwt, body: { instance_id: 'plain', version: '1' } })
@@ -183,9 +197,9 @@ async function followed(
   }
 }
 
-function kidOf(jwt: string): string {
-  const read = readCompactJws(jwt, LICENSE_TYP)
-  must(read.ok && typeof read.header.kid === 'string', 'there is no license JWT')
+function kidOf(token: string, typ: string = LICENSE_TYP): string {
+  const read = readCompactJws(token, typ)
+  must(read.ok && typeof read.header.kid === 'string', `there is no ${typ}`)
   return read.header.kid
 }
 

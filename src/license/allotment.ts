@@ -7,7 +7,7 @@ import {
   type AllotmentGrant,
 } from '../contract/claims.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
-import { verifyJws } from './jws.ts'
+import { jwsSteps } from './jws.ts'
 import {
   type Check,
   count,
@@ -20,6 +20,7 @@ import {
   text,
   texts,
 } from './members.ts'
+import { type Steps, verifySteps } from './steps.ts'
 import { isBefore, type Moment } from './times.ts'
 import { rawFromJwk, type TrustedKeys } from './trusted-keys.ts'
 import { type JwsHeader, type Read, type Refused, refused, type Verified } from './verified.ts'
@@ -86,11 +87,11 @@ export function readAllotmentClaims(payload: JsonObject): Read<AllotmentClaims> 
 /**
  * Verifies an allotment (T4). Its `nbf` is not held against `now`: a clock that runs behind is no forgery (T7).
  */
-export async function verifyAllotment(
+export function* allotmentSteps(
   token: string,
   expected: AllotmentExpectation,
-): Promise<Verified<AllotmentClaims, JwsHeader> | Refused> {
-  const verified = await verifyJws(token, { ...expected, typ: ALLOTMENT_TYP })
+): Steps<Verified<AllotmentClaims, JwsHeader> | Refused> {
+  const verified = yield* jwsSteps(token, { ...expected, typ: ALLOTMENT_TYP })
   if (!verified.ok) return verified
   const read = readAllotmentClaims(verified.payload)
   if (!read.ok) return read
@@ -99,4 +100,12 @@ export async function verifyAllotment(
   if (expected.relayId !== undefined && claims.sub !== expected.relayId) return refused('wrong_instance')
   if (expected.age === 'unexpired' && !isBefore(claims.exp, expected)) return refused('expired')
   return { ok: true, claims, header: verified.header }
+}
+
+/** `allotmentSteps` with WebCrypto. */
+export function verifyAllotment(
+  token: string,
+  expected: AllotmentExpectation,
+): Promise<Verified<AllotmentClaims, JwsHeader> | Refused> {
+  return verifySteps(allotmentSteps(token, expected))
 }

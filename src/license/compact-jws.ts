@@ -2,7 +2,8 @@
 import { ACTIVATION_TYP, KEY_SET_TYP, RELAY_LEASE_TYP, SIGNATURE_ALG } from '../contract/claims.ts'
 import { decodeBase64url } from './base64.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
-import { checkSignature, type RelayKey, type RootKey, type TrustedKey } from './trusted-keys.ts'
+import type { Steps } from './steps.ts'
+import type { RelayKey, RootKey, TrustedKey } from './trusted-keys.ts'
 import { type JwsHeader, type Refused, refused } from './verified.ts'
 
 /** Characters. No other signed object comes near it. */
@@ -52,12 +53,12 @@ export function readCompactJws(token: string, typ: string): CompactJws | Refused
 }
 
 /** Checks the signature, and only then reads the payload: a JSON object without duplicated claims. */
-export async function checkCompactJws(
+export function* checkCompactJws(
   jws: CompactJws,
-  key: TrustedKey<'jws'> | RootKey | RelayKey,
-): Promise<{ ok: true; payload: JsonObject } | Refused> {
-  if (!(await checkSignature(key, jws.signature, ascii.encode(jws.signingInput))))
-    return refused('bad_signature')
+  key: TrustedKey<'license' | 'control'> | RootKey | RelayKey,
+): Steps<{ ok: true; payload: JsonObject } | Refused> {
+  const holds = yield { key, signature: jws.signature, data: ascii.encode(jws.signingInput) }
+  if (!holds) return refused('bad_signature')
   const payload = parseJsonObject(jws.payload)
   return payload.ok ? { ok: true, payload: payload.value } : payload
 }

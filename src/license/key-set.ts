@@ -11,6 +11,7 @@ import { decodeBase64url } from './base64.ts'
 import { checkCompactJws, readCompactJws } from './compact-jws.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
 import { count, longText, matching, memberReader, oneOf, seconds, text } from './members.ts'
+import { verifySteps } from './steps.ts'
 import { isBefore, type Moment } from './times.ts'
 import {
   importTrustedKey,
@@ -92,7 +93,7 @@ export async function followKeySet(
   if (!jws.ok) return jws
   const root = roots.find(({ kid }) => kid === jws.header.kid)
   if (!root) return refused('unknown_key', jws.header.kid)
-  const checked = await checkCompactJws(jws, root)
+  const checked = await verifySteps(checkCompactJws(jws, root))
   if (!checked.ok) return checked
   const read = readKeySetClaims(checked.payload)
   if (!read.ok) return read

@@ -1,9 +1,10 @@
 // Reads and verifies the license JWT: a lease on a license (T6). What state it leaves a product in is state.ts.
 import { LICENSE_TYP, type LicenseClaims } from '../contract/claims.ts'
 import type { JsonObject } from './json.ts'
-import { verifyJws } from './jws.ts'
+import { jwsSteps } from './jws.ts'
 import { endOfSeat } from './lease.ts'
 import { days, flag, limits, longText, memberReader, quotas, seconds, text, texts } from './members.ts'
+import { type Steps, verifySteps } from './steps.ts'
 import { isBefore, isThrough, type Moment } from './times.ts'
 import type { TrustedKeys } from './trusted-keys.ts'
 import { type JwsHeader, type Read, type Refused, refused, type Verified } from './verified.ts'
@@ -67,11 +68,11 @@ export function readLicenseClaims(payload: JsonObject): Read<LicenseClaims> | Re
 }
 
 /** Verifies a license JWT (T3, T4, T6). `iat` is not held against `now`: a clock that runs behind is no forgery (T7). */
-export async function verifyLicenseJwt(
+export function* licenseJwtSteps(
   token: string,
   expected: LicenseJwtExpectation,
-): Promise<Verified<LicenseClaims, JwsHeader> | Refused> {
-  const verified = await verifyJws(token, { ...expected, typ: LICENSE_TYP })
+): Steps<Verified<LicenseClaims, JwsHeader> | Refused> {
+  const verified = yield* jwsSteps(token, { ...expected, typ: LICENSE_TYP })
   if (!verified.ok) return verified
   const read = readLicenseClaims(verified.payload)
   if (!read.ok) return read
@@ -86,6 +87,14 @@ export async function verifyLicenseJwt(
   }
   if (!isYoungEnough(claims, expected)) return refused('expired')
   return { ok: true, claims, header: verified.header }
+}
+
+/** `licenseJwtSteps` with WebCrypto. */
+export function verifyLicenseJwt(
+  token: string,
+  expected: LicenseJwtExpectation,
+): Promise<Verified<LicenseClaims, JwsHeader> | Refused> {
+  return verifySteps(licenseJwtSteps(token, expected))
 }
 
 function isYoungEnough(claims: LicenseClaims, expected: LicenseJwtExpectation): boolean {

@@ -2,8 +2,9 @@
 import type { LicenseKeyPayload } from '../contract/claims.ts'
 import type { JsonObject } from './json.ts'
 import { flag, memberReader, seconds, text } from './members.ts'
+import { type Steps, verifySteps } from './steps.ts'
 import { isThrough, type Moment } from './times.ts'
-import { type RawExpectation, verifyTwoPart } from './two-part.ts'
+import { type RawExpectation, twoPartSteps } from './two-part.ts'
 import { type RawHeader, type Read, type Refused, refused, type Verified } from './verified.ts'
 
 export interface LicenseKeyExpectation extends RawExpectation, Moment {
@@ -34,14 +35,22 @@ export function readLicenseKey(payload: JsonObject): Read<LicenseKeyPayload> | R
 }
 
 /** Verifies a license key; unexpired means through `expires_at`. */
-export async function verifyLicenseKey(
+export function* licenseKeySteps(
   token: string,
   expected: LicenseKeyExpectation,
-): Promise<Verified<LicenseKeyPayload, RawHeader> | Refused> {
-  const verified = await verifyTwoPart(token, expected)
+): Steps<Verified<LicenseKeyPayload, RawHeader> | Refused> {
+  const verified = yield* twoPartSteps(token, expected)
   if (!verified.ok) return verified
   const read = readLicenseKey(verified.payload)
   if (!read.ok) return read
   if (expected.age === 'unexpired' && !isThrough(read.claims.expires_at, expected)) return refused('expired')
   return { ok: true, claims: read.claims, header: { kid: verified.key.kid } }
+}
+
+/** `licenseKeySteps` with WebCrypto. */
+export function verifyLicenseKey(
+  token: string,
+  expected: LicenseKeyExpectation,
+): Promise<Verified<LicenseKeyPayload, RawHeader> | Refused> {
+  return verifySteps(licenseKeySteps(token, expected))
 }

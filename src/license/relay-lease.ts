@@ -5,6 +5,7 @@ import { verifyAllotment } from './allotment.ts'
 import { checkCompactJws, MAX_TOKEN_LENGTH, readCompactJws } from './compact-jws.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import { type Check, memberReader, seconds, text } from './members.ts'
+import { verifySteps } from './steps.ts'
 import { isBefore, type Moment } from './times.ts'
 import { importRelayKey, rawFromJwk, type TrustedKeys } from './trusted-keys.ts'
 import { type JwsHeader, type Read, type Refused, refused, type Verified } from './verified.ts'
@@ -89,7 +90,7 @@ export async function verifyRelayLease(
   const key = raw && (await importRelayKey(raw))
   if (!key?.ok) return refused('bad_key', 'cnf')
   if (key.key.kid !== jws.header.kid) return refused('unknown_key', jws.header.kid)
-  const checked = await checkCompactJws(jws, key.key)
+  const checked = await verifySteps(checkCompactJws(jws, key.key))
   if (!checked.ok) return checked
   const read = readRelayLeaseClaims(checked.payload)
   if (!read.ok) return read

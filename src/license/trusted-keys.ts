@@ -7,7 +7,8 @@ import { type Refused, refused, type UnixSeconds } from './verified.ts'
 /** A WebCrypto public key, on every runtime. */
 export type PublicKey = InstanceType<typeof CryptoKey>
 
-interface VerifyingKey {
+/** Any key that verifies; what it may verify is its kind's. */
+export interface VerifyingKey {
   kid: string
   publicKey: PublicKey
   /** The same key as its raw 32 bytes. */
@@ -87,10 +88,13 @@ export function trustKeys(keys: Iterable<TrustedKey>): TrustedKeys {
 
 /** RFC 7638 thumbprint of an Ed25519 public key (members as in RFC 8037, section 2), base64url. */
 export async function keyThumbprint(raw: Uint8Array): Promise<string> {
-  const members = `{"crv":"${ED25519}","kty":"OKP","x":"${encodeBase64url(raw)}"}`
-  return encodeBase64url(
-    new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(members))),
-  )
+  const input = new TextEncoder().encode(thumbprintInput(raw))
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', input)))
+}
+
+/** What a thumbprint is the SHA-256 of, as text. */
+export function thumbprintInput(raw: Uint8Array): string {
+  return `{"crv":"${ED25519}","kty":"OKP","x":"${encodeBase64url(raw)}"}`
 }
 
 async function importVerifyingKey(bytes: Uint8Array, kid?: string): Promise<VerifyingKey | null> {

@@ -4,7 +4,8 @@ import { decodeBase64url } from './base64.ts'
 import { MAX_TOKEN_LENGTH } from './compact-jws.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import { checkKey } from './key-choice.ts'
-import { checkSignature, type TrustedKey, type TrustedKeys } from './trusted-keys.ts'
+import { type Steps, verifySteps } from './steps.ts'
+import type { TrustedKey, TrustedKeys } from './trusted-keys.ts'
 import { type Refused, refused } from './verified.ts'
 
 export interface RawExpectation {
@@ -25,7 +26,7 @@ const SIGNATURE_BYTES = 64
 const OPENING_BRACE = 0x7b
 
 /** Form, then the signature under one of the product's raw keys, then the payload and the product it names. */
-export async function verifyTwoPart(token: string, expected: RawExpectation): Promise<VerifiedRaw | Refused> {
+export function* twoPartSteps(token: string, expected: RawExpectation): Steps<VerifiedRaw | Refused> {
   if (typeof token !== 'string') return refused('wrong_form')
   if (token.length > MAX_TOKEN_LENGTH) return refused('too_large')
   const [encodedPayload, encodedSignature, ...rest] = token.split('.', 3)
@@ -36,7 +37,7 @@ export async function verifyTwoPart(token: string, expected: RawExpectation): Pr
   // Sets raw payloads apart from JWS inputs, which begin with `eyJ`.
   if (bytes[0] !== OPENING_BRACE) return refused('wrong_form')
   if (signature.length !== SIGNATURE_BYTES) return refused('bad_signature')
-  const found = await findVerifyingKey(bytes, signature, expected)
+  const found = yield* findVerifyingKey(bytes, signature, expected)
   if (!found.ok) return found
   const parsed = parseJsonObject(bytes)
   if (!parsed.ok) return parsed
@@ -48,11 +49,16 @@ export async function verifyTwoPart(token: string, expected: RawExpectation): Pr
   return { ok: true, payload, key: found.key }
 }
 
-async function findVerifyingKey(
-  bytes: Uint8Array<ArrayBuffer>,
+/** `twoPartSteps` with WebCrypto. */
+export function verifyTwoPart(token: string, expected: RawExpectation): Promise<VerifiedRaw | Refused> {
+  return verifySteps(twoPartSteps(token, expected))
+}
+
+function* findVerifyingKey(
+  data: Uint8Array<ArrayBuffer>,
   signature: Uint8Array<ArrayBuffer>,
   expected: RawExpectation,
-): Promise<{ ok: true; key: TrustedKey<'raw'> } | Refused> {
+): Steps<{ ok: true; key: TrustedKey<'raw'> } | Refused> {
   let refusal: Refused | undefined
   let tried = false
   for (const candidate of expected.keys.values()) {
@@ -63,7 +69,7 @@ async function findVerifyingKey(
       continue
     }
     tried = true
-    if (await checkSignature(chosen.key, signature, bytes)) return chosen
+    if (yield { key: chosen.key, signature, data }) return chosen
   }
   return tried ? refused('bad_signature') : (refusal ?? refused('unknown_key'))
 }

@@ -6,23 +6,25 @@ import {
   type JwsClaims,
   type JwsTyp,
   KEY_SET_TYP,
+  KEY_USE_OF_TYP,
   LICENSE_TYP,
+  type ProductTyp,
   SIGNATURE_ALG,
 } from '../contract/claims.ts'
 import { readActivationClaims } from '../license/activation.ts'
 import { readAllotmentClaims } from '../license/allotment.ts'
-import { encodeBase64url } from '../license/base64.ts'
 import { readDirectiveClaims } from '../license/directive.ts'
 import type { JsonObject } from '../license/json.ts'
 import { readKeySetClaims } from '../license/key-set.ts'
 import { readLicenseClaims } from '../license/license-jwt.ts'
 import type { Read, Refused } from '../license/verified.ts'
+import { signBytes } from './ed25519.ts'
 import type { RootSigningKey, SigningKey } from './keys.ts'
 
-/** The key that may sign a `typ`: the root for key sets, else a product's `jws` key. */
-export type JwsSigner<Typ extends JwsTyp> = Typ extends typeof KEY_SET_TYP
-  ? RootSigningKey
-  : SigningKey<'jws'>
+/** The key that may sign a `typ`: a product's key of the use that the contract names, and the root for key sets. */
+export type JwsSigner<Typ extends JwsTyp> = Typ extends ProductTyp
+  ? SigningKey<(typeof KEY_USE_OF_TYP)[Typ]>
+  : RootSigningKey
 
 type Rules = {
   [Typ in JwsTyp]: {
@@ -32,24 +34,22 @@ type Rules = {
 }
 
 const RULES: Rules = {
-  [LICENSE_TYP]: { use: 'jws', read: readLicenseClaims },
-  [DIRECTIVE_TYP]: { use: 'jws', read: readDirectiveClaims },
-  [ALLOTMENT_TYP]: { use: 'jws', read: readAllotmentClaims },
+  [LICENSE_TYP]: { use: KEY_USE_OF_TYP[LICENSE_TYP], read: readLicenseClaims },
+  [DIRECTIVE_TYP]: { use: KEY_USE_OF_TYP[DIRECTIVE_TYP], read: readDirectiveClaims },
+  [ALLOTMENT_TYP]: { use: KEY_USE_OF_TYP[ALLOTMENT_TYP], read: readAllotmentClaims },
+  [ACTIVATION_TYP]: { use: KEY_USE_OF_TYP[ACTIVATION_TYP], read: readActivationClaims },
   [KEY_SET_TYP]: { use: 'root', read: readKeySetClaims },
-  [ACTIVATION_TYP]: { use: 'jws', read: readActivationClaims },
 }
-
-const utf8 = new TextEncoder()
 
 /**
  * A compact JWS of these claims. Throws a TypeError when the key may not sign this `typ`, belongs to another product
  * than `aud`, or no verifier would take the claims: nothing is signed then.
  */
-export async function signJws<Typ extends JwsTyp>(
+export function signJws<Typ extends JwsTyp>(
   key: JwsSigner<NoInfer<Typ>>,
   typ: Typ,
   claims: JwsClaims[NoInfer<Typ>],
-): Promise<string> {
+): string {
   const signer: RootSigningKey | SigningKey = key
   const rule: { use: string; read: (claims: JsonObject) => Read<object> | Refused } = RULES[typ]
   if (signer.use !== rule.use) throw new TypeError(`a ${signer.use} key does not sign ${typ}`)
@@ -58,12 +58,21 @@ export async function signJws<Typ extends JwsTyp>(
   if (signer.use !== 'root' && (!('aud' in read.claims) || read.claims.aud !== signer.product)) {
     throw new TypeError(`the key belongs to another product than aud`)
   }
-  const header = encodeJson({ alg: SIGNATURE_ALG, typ, kid: signer.kid })
-  const signingInput = `${header}.${encodeJson(read.claims)}`
-  const signature = await crypto.subtle.sign('Ed25519', signer.privateKey, utf8.encode(signingInput))
-  return `${signingInput}.${encodeBase64url(new Uint8Array(signature))}`
+  const signingInput = `${headerOf(signer, typ)}.${encodeJson(read.claims)}`
+  return `${signingInput}.${signBytes(signer.privateKey, Buffer.from(signingInput)).toString('base64url')}`
+}
+
+/** Encoded headers by key: a key signs the same few of them all its life. */
+const headers = new WeakMap<object, Map<string, string>>()
+
+function headerOf(signer: RootSigningKey | SigningKey, typ: string): string {
+  const known = headers.get(signer) ?? new Map<string, string>()
+  const header = known.get(typ) ?? encodeJson({ alg: SIGNATURE_ALG, typ, kid: signer.kid })
+  if (known.size === 0) headers.set(signer, known)
+  known.set(typ, header)
+  return header
 }
 
 function encodeJson(value: object): string {
-  return encodeBase64url(utf8.encode(JSON.stringify(value)))
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }

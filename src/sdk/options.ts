@@ -19,8 +19,11 @@ export interface CommunityTier<F extends string = string, L extends string = str
 export interface PinnedKey {
   /** The raw 32 public bytes: 64 hex digits or 43 characters of base64url; the 44-byte SPKI in base64 works too. */
   x: string
-  /** `jws` for license JWTs and directives, `raw` for license keys and envelopes. */
-  use: 'jws' | 'raw'
+  /**
+   * `license` for license JWTs; `control` for directives, offline answers and a relay's allotments; `raw` for license
+   * keys and envelopes.
+   */
+  use: 'license' | 'control' | 'raw'
   /** Default: the key's RFC 7638 thumbprint. */
   kid?: string
 }
@@ -34,6 +37,19 @@ export interface TrustOptions {
   keys?: readonly PinnedKey[]
   /** Key sets with a lower number are refused. Default 0. */
   minNumber?: number
+}
+
+/**
+ * Whom a product believes that pins no root: the server's keys of each use, by hand. Nothing renews or revokes them but
+ * a new version of the product.
+ */
+export interface HandPinnedTrust {
+  /** The exact `iss` of everything the server signs. */
+  issuer: string
+  /** At least one `license` and one `control` key: without the latter no directive could be verified (T1, T4). */
+  keys: readonly PinnedKey[]
+  roots?: never
+  minNumber?: never
 }
 
 /** Whom a product believes that knows no server: pinned keys alone. */
@@ -61,8 +77,8 @@ export interface LicenseOptions<F extends string = string, L extends string = st
   version: string
   /** Where the license server is. Left out: nothing is ever sent. */
   serverUrl?: string
-  /** Whom to believe. Without `serverUrl`, pinned keys will do. */
-  trust: TrustOptions | OfflineTrust
+  /** Whom to believe: pinned roots, whose key set names all keys; or keys that are pinned by hand. */
+  trust: TrustOptions | HandPinnedTrust | OfflineTrust
 
   /** A static license JWT; first in the resolution order. */
   token?: string

@@ -125,6 +125,7 @@ function configOf(options: CheckedOptions, host: Host): Config {
     version,
     serverUrl,
     issuer: trust.issuer,
+    directives: directivesUnder(trust),
     // Until the disk was read.
     instanceId: options.instanceId ?? uuid(host),
     bootId: uuid(host),
@@ -143,6 +144,11 @@ function configOf(options: CheckedOptions, host: Host): Config {
     os: os ?? null,
     arch: arch ?? null,
   }
+}
+
+function directivesUnder({ roots, keys = [] }: CheckedOptions['trust']): Config['directives'] {
+  if (roots.length > 0) return 'key_set'
+  return keys.some(({ use }) => use === 'control') ? 'pinned_keys' : 'none'
 }
 
 async function openTrustOf(options: CheckedOptions, port: TrustPort): Promise<Trust> {

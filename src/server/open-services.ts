@@ -60,7 +60,7 @@ export async function openServices(
     keyring,
     reference: referenceCache({ masterKey, clock, mayBeSigned: () => guard.check() }),
     masterKey,
-    rootKey: rootKey.kind === 'private' ? guardRootKey(await openRootKey(rootKey.pkcs8), guard) : null,
+    rootKey: rootKey.kind === 'private' ? guardRootKey(openRootKey(rootKey.pkcs8), guard) : null,
     rootPublicKeyHex: rootKey.publicKey,
     pepper,
   }

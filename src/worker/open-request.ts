@@ -70,7 +70,7 @@ export async function openSecrets({ isolate, services, watchdog }: OpenRequest):
   await watchdog.guard(
     (async () => {
       isolate.pepper ??= await openPepper(db, settings.masterKey, randomBytes, clock.now())
-      if (settings.rootKey.kind === 'private') isolate.root ??= await openRootKey(settings.rootKey.pkcs8)
+      if (settings.rootKey.kind === 'private') isolate.root ??= openRootKey(settings.rootKey.pkcs8)
       await keyring.current()
       if (isolate.measuredAt === null || now - isolate.measuredAt >= CLOCK_MS) {
         guard.measured(await measureSkew(db, clock))

@@ -1,7 +1,7 @@
 // Makes what an attacker would send: any header and payload, in any encoding, under any key. Signs with the server's
 // own key too, to show what is refused although the signature holds. Knows nothing of the verifiers.
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
-import type { PrivateKey } from '../../src/mint/keys.ts'
+import { type PrivateKey, signBytes } from '../../src/mint/ed25519.ts'
 
 export type Json = Record<string, unknown>
 
@@ -24,11 +24,11 @@ export async function forgeRaw(signer: Signer, payload: unknown): Promise<string
   return `${base64url(bytes)}.${base64url(await signer(bytes))}`
 }
 
-/** Signs with a private key that WebCrypto holds. */
-export const webCryptoSigner =
+/** Signs any bytes with a key of the server's own. */
+export const serverSigner =
   (key: PrivateKey): Signer =>
-  async (bytes) =>
-    new Uint8Array(await crypto.subtle.sign('Ed25519', key, new Uint8Array(bytes)))
+  (bytes) =>
+    signBytes(key, bytes)
 
 /** A key of the attacker's own. */
 export function strangerKey(): { signer: Signer; x: string } {

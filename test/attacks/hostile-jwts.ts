@@ -15,7 +15,7 @@ export interface GoodToken {
   text: string
   header: Json
   claims: Json
-  /** The product's own `jws` key. */
+  /** The product's own `license` key. */
   signer: Signer
   /** Its public half, raw. */
   publicKey: Uint8Array

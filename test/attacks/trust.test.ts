@@ -267,7 +267,7 @@ describe('T12: a database restored from an hour ago', () => {
     for (const license of early) await license.refreshNow()
     const late = [await begin({ apiKey: own.apiKey }), await begin({ licenseKey: own.licenseKey })]
     const everybody: License[] = [...early, ...late]
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws' })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license' })
     const one = everybody[0] as License
     const { id } = await find(one.instanceId)
     await app.admin('POST', `/instances/${id}/action`, { action: 'downgrade', reason: 'x' })
@@ -287,7 +287,7 @@ describe('T12: a database restored from an hour ago', () => {
       app.clock.advance(6 * HOUR)
     }
     expect((await app.admin('GET', '/anomalies?type=instance_cloned')).body).toEqual([])
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws' })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license' })
     await app.admin('POST', `/instances/${(await find(one.instanceId)).id}/action`, {
       action: 'downgrade',
       reason: 'x',

@@ -15,6 +15,10 @@ export function keysPart(fixture: () => Fixture): void {
       const tag = headers.get('ETag') ?? ''
       const again = await target.call('GET', '/.well-known/jwks.json', { headers: { 'If-None-Match': tag } })
       expect([again.status, again.text]).toEqual([304, ''])
+      const own = await target.call('GET', '/.well-known/jwks.json?product=shielded')
+      expect([own.status, own.body.keys.length]).toEqual([200, 1])
+      const unknown = await target.call('GET', '/.well-known/jwks.json?product=nobody')
+      expect([unknown.status, unknown.body.error]).toEqual([404, 'product_unknown'])
     })
 
     test('T4: the key set is signed by the root, and names the keys of both products', async () => {
@@ -27,7 +31,14 @@ export function keysPart(fixture: () => Fixture): void {
       expect(verify(null, signed, root, Buffer.from(signature, 'base64url'))).toBe(true)
       const { keys } = JSON.parse(Buffer.from(claims, 'base64url').toString())
       const uses = keys.map(({ product, use }: Record<string, string>) => `${product} ${use}`).sort()
-      expect(uses).toEqual(['keldris jws', 'keldris raw', 'shielded jws', 'shielded raw'])
+      expect(uses).toEqual([
+        'keldris control',
+        'keldris license',
+        'keldris raw',
+        'shielded control',
+        'shielded license',
+        'shielded raw',
+      ])
     })
 
     test('the raw key is 64 hex digits; that of an unknown product is 404', async () => {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { query } from '../support/query.ts'
-import { verifyByJwks } from '../support/verify.ts'
+import { verifyByKeySet } from '../support/verify.ts'
 import { NONCE } from './sessions.ts'
 import type { Fixture } from './suite.ts'
 
@@ -43,7 +43,7 @@ export function reportsPart(fixture: () => Fixture): void {
           heartbeat_interval: 21_600,
         },
       })
-      const { payload } = await verifyByJwks(target.call, body.directive)
+      const { payload } = await verifyByKeySet(target.call, body.directive)
       expect(payload).toMatchObject({ sub: 'h-1', status: 'unlicensed', license_id: null })
       const { body: seen } = await target.admin('GET', '/instances?text=h-1')
       expect(seen[0]).toMatchObject({ version: '7', metrics: { agent_count: 2 }, verified: false })

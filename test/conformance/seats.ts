@@ -1,6 +1,6 @@
 // Register, activate, validate and deactivate; what an admin's action and a race do to them.
 import { describe, expect, test } from 'vitest'
-import { verifyByJwks, verifyRaw } from '../support/verify.ts'
+import { verifyByJwks, verifyByKeySet, verifyRaw } from '../support/verify.ts'
 import type { World } from '../support/world.ts'
 import { NONCE } from './sessions.ts'
 import type { Fixture } from './suite.ts'
@@ -51,7 +51,7 @@ export function seatsPart(fixture: () => Fixture): void {
       })
       expect((await verifyByJwks(target.call, body.jwt)).payload).toMatchObject({ instance_id: 's-1' })
       expect(await verifyRaw(target.call, 'keldris', body.entitlement_token)).toMatchObject({ tier: 'pro' })
-      expect((await verifyByJwks(target.call, body.directive)).payload.status).toBe('active')
+      expect((await verifyByKeySet(target.call, body.directive)).payload.status).toBe('active')
     })
 
     test('validate says valid; deactivate frees the seat, as often as it is asked', async () => {
@@ -117,7 +117,7 @@ export function seatsPart(fixture: () => Fixture): void {
         target.admin('POST', `/instances/${found[0].id}/action`, { action, reason: 'because' })
       const told = async () => {
         const { body } = await seat('validate', 'k-1', open, { nonce: NONCE })
-        return { body, directive: (await verifyByJwks(target.call, body.directive)).payload }
+        return { body, directive: (await verifyByKeySet(target.call, body.directive)).payload }
       }
       expect((await act('kill')).status).toBe(200)
       const killed = await told()

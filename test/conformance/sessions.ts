@@ -1,6 +1,6 @@
 // Exchange and refresh: the life of a license JWT.
 import { describe, expect, test } from 'vitest'
-import { claimsOf, verifyByJwks } from '../support/verify.ts'
+import { claimsOf, verifyByJwks, verifyByKeySet } from '../support/verify.ts'
 import type { World } from '../support/world.ts'
 import type { Fixture } from './suite.ts'
 
@@ -40,7 +40,7 @@ export function sessionsPart(fixture: () => Fixture): void {
         exp: payload.iat + 86_400,
         refresh_url: 'https://license.example.com/api/v1/licenses/refresh',
       })
-      const directive = await verifyByJwks(target.call, body.directive)
+      const directive = await verifyByKeySet(target.call, body.directive)
       expect(directive.header.typ).toBe('leasehold-directive+jwt')
       expect(directive.payload).toMatchObject({ sub: 'x-1', status: 'active', action: 'none', nonce: NONCE })
     })
@@ -53,7 +53,7 @@ export function sessionsPart(fixture: () => Fixture): void {
       expect(claimsOf(again.body.jwt).act).toBe(claimsOf(first.body.jwt).act)
       const { status, body } = await exchange(own.apiKey, 'x-3', { nonce: NONCE })
       expect([status, body.error, body.limit]).toEqual([403, 'instance_limit_reached', 1])
-      const { payload } = await verifyByJwks(fixture().target.call, body.directive)
+      const { payload } = await verifyByKeySet(fixture().target.call, body.directive)
       expect(payload).toMatchObject({ status: 'limit_reached', action: 'none' })
     })
 
@@ -84,7 +84,7 @@ export function sessionsPart(fixture: () => Fixture): void {
       await fixture().target.admin('POST', `/licenses/${own.licenseId}/${verb}`, { reason: 'unpaid' })
       const { status, body } = await exchange(own.apiKey, `x-${word}`, { nonce: NONCE })
       expect([status, body.error]).toEqual([403, `license_${word}`])
-      const { payload } = await verifyByJwks(fixture().target.call, body.directive)
+      const { payload } = await verifyByKeySet(fixture().target.call, body.directive)
       expect(payload).toMatchObject({ status: word, license_id: own.licenseId })
     })
   })
@@ -99,7 +99,7 @@ export function sessionsPart(fixture: () => Fixture): void {
       expect(status).toBe(200)
       const { payload } = await verifyByJwks(target.call, body.jwt)
       expect(payload).toMatchObject({ tier: 'enterprise', act: claimsOf(first.jwt).act })
-      expect((await verifyByJwks(target.call, body.directive)).payload.nonce).toBe(NONCE)
+      expect((await verifyByKeySet(target.call, body.directive)).payload.nonce).toBe(NONCE)
     })
 
     test('T5: a repeated request gets the same successor again', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
-import { claimsOf, verifyByJwks, verifyRaw } from '../support/verify.ts'
+import { claimsOf, verifyByJwks, verifyByKeySet, verifyRaw } from '../support/verify.ts'
 import { createWorld, PRO_FEATURES, type World } from '../support/world.ts'
 
 const DAY = 86_400_000
@@ -71,7 +71,7 @@ describe('activation by Keldris clients, who send no credential', () => {
       limits: { max_agents: 3 },
     })
     for (const grant of GRANTS) expect(body).not.toHaveProperty(grant)
-    expect((await verifyByJwks(app.call, body.directive)).payload.status).toBe('limit_reached')
+    expect((await verifyByKeySet(app.call, body.directive)).payload.status).toBe('limit_reached')
   })
 
   test('a deactivated seat is free for another, and validate re-takes a free one', async () => {
@@ -134,7 +134,7 @@ describe('activation by Keldris clients, who send no credential', () => {
       const { body } = await seat(verb, 'g-1', { nonce: NONCE }, key)
       expect(body).toMatchObject({ status: 'revoked', reason: 'instance_killed' })
       for (const grant of GRANTS) expect(body).not.toHaveProperty(grant)
-      expect((await verifyByJwks(app.call, body.directive)).payload.action).toBe('kill')
+      expect((await verifyByKeySet(app.call, body.directive)).payload.action).toBe('kill')
     }
     await action('g-1', 'none')
     expect((await seat('validate', 'g-1', {}, own)).body.status).toBe('valid')

@@ -34,12 +34,13 @@ describe('products', () => {
     })
     const keys = await app.admin('GET', '/signing-keys?product=keldris')
     expect(keys.body.map((key: { use: string; status: string }) => [key.use, key.status]).sort()).toEqual([
-      ['jws', 'active'],
+      ['control', 'active'],
+      ['license', 'active'],
       ['raw', 'active'],
     ])
     expect(keys.body[0].not_before).toBe('2025-12-31T23:55:00Z')
     const keyring = await app.services.keyring.current()
-    expect(keyring.signer('keldris', 'jws', app.clock.now()).product).toBe('keldris')
+    expect(keyring.signer('keldris', 'license', app.clock.now()).product).toBe('keldris')
   })
 
   test('the private halves lie in the database sealed under product, use and kid', async () => {
@@ -50,7 +51,7 @@ describe('products', () => {
     }
   })
 
-  test('of twenty admins who create the same code at once one succeeds, and one pair of keys exists', async () => {
+  test('of twenty admins who create the same code at once one succeeds, and one key of each use exists', async () => {
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         app.admin('POST', PRODUCTS, { code: 'raced', name: `Number ${n}` }),
@@ -69,7 +70,7 @@ describe('products', () => {
       .from(signingKeys)
       .innerJoin(products, eq(products.id, signingKeys.productId))
       .where(eq(products.code, 'raced'))
-    expect(rows.map(({ use }) => use).sort()).toEqual(['jws', 'raw'])
+    expect(rows.map(({ use }) => use).sort()).toEqual(['control', 'license', 'raw'])
   })
 
   test('a change touches the members given and no other', async () => {

@@ -106,8 +106,10 @@ describe('beside a server with the embedded database', () => {
       'two sealed rows that were swapped',
       'master key',
       'problem',
-      `update signing_keys k set sealed_private_key = o.sealed_private_key from signing_keys o where k.kid <> o.kid`,
-      `update signing_keys k set sealed_private_key = o.sealed_private_key from signing_keys o where k.kid <> o.kid`,
+      `update signing_keys k set sealed_private_key = o.sealed_private_key from signing_keys o
+         where k.use <> o.use and k.use <> 'raw' and o.use <> 'raw'`,
+      `update signing_keys k set sealed_private_key = o.sealed_private_key from signing_keys o
+         where k.use <> o.use and k.use <> 'raw' and o.use <> 'raw'`,
     ],
   ])('names %s, and what to do', async (_what, check, health, spoil, mend) => {
     await query(url, spoil)
@@ -198,7 +200,7 @@ describe('on a database of its own', () => {
   test('opens what is there, and says when the jobs do not run', async () => {
     const { of } = await doctor(env)
     expect(of('master key')?.health).toBe('ok')
-    expect(of('signing keys')).toMatchObject({ health: 'ok', detail: '1 product: 2 keys active.' })
+    expect(of('signing keys')).toMatchObject({ health: 'ok', detail: '1 product: 3 keys active.' })
     expect(of('key set')?.health).toBe('ok')
     expect(of('jobs')).toMatchObject({ health: 'warning', detail: expect.stringContaining('rollup') })
   })
@@ -214,7 +216,7 @@ describe('on a database of its own', () => {
 
   test('names keys that the last signed key set does not tell of', async () => {
     app.services.rootKey = null
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws' })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license' })
     expect((await doctor(env)).of('key set')).toMatchObject({
       health: 'warning',
       fix: expect.stringContaining('sign-set'),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
-import { verifyByJwks } from '../support/verify.ts'
+import { verifyByJwks, verifyByKeySet } from '../support/verify.ts'
 import { createWorld, PRO_FEATURES, type World } from '../support/world.ts'
 
 const NONCE = 'n0nce_n0nce_n0nce-1'
@@ -50,7 +50,7 @@ describe('exchange', () => {
 
   test('a nonce is answered by a directive of its own kind', async () => {
     const { body } = await exchange(world.apiKey, 'i-1', { nonce: NONCE })
-    const { header, payload } = await verifyByJwks(app.call, body.directive)
+    const { header, payload } = await verifyByKeySet(app.call, body.directive)
     expect(header.typ).toBe('leasehold-directive+jwt')
     expect(payload).toMatchObject({
       aud: 'keldris',
@@ -78,7 +78,7 @@ describe('exchange', () => {
     })
     expect(body.message).toBe(body.detail)
     expect(body).not.toHaveProperty('action')
-    const { payload } = await verifyByJwks(app.call, body.directive)
+    const { payload } = await verifyByKeySet(app.call, body.directive)
     expect(payload).toMatchObject({ status: 'limit_reached', action: 'none', sub: 'i-4' })
   })
 
@@ -128,7 +128,7 @@ describe('exchange', () => {
     for (const [{ apiKey, licenseId }, code, word] of cases) {
       const { status, body } = await exchange(apiKey, `of-${word}`, { nonce: NONCE })
       expect([status, body.error, body.reason]).toEqual([403, code, code])
-      const { payload } = await verifyByJwks(app.call, body.directive)
+      const { payload } = await verifyByKeySet(app.call, body.directive)
       expect(payload).toMatchObject({ status: word, license_id: licenseId, reason: code })
     }
   })
@@ -141,7 +141,7 @@ describe('exchange', () => {
     const end = Date.parse('2026-03-01T13:30:00Z') / 1000
     expect(payload).toMatchObject({ in_grace: true, exp: end })
     expect(body.expires_in).toBe(end - payload.iat)
-    expect((await verifyByJwks(app.call, body.directive)).payload.status).toBe('in_grace')
+    expect((await verifyByKeySet(app.call, body.directive)).payload.status).toBe('in_grace')
   })
 
   test('an instance id that another license has proven is taken', async () => {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { query } from '../support/query.ts'
-import { verifyByJwks, verifyRaw } from '../support/verify.ts'
+import { verifyByKeySet, verifyRaw } from '../support/verify.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 const NONCE = 'n0nce_n0nce_n0nce-1'
@@ -97,7 +97,7 @@ describe('heartbeat', () => {
     const killed = await beat('h-5-proven', { nonce: NONCE }, bearer)
     expect(killed.body).toMatchObject({ action: 'kill' })
     expect(killed.body).not.toHaveProperty('entitlement_token')
-    const { payload } = await verifyByJwks(app.call, killed.body.directive)
+    const { payload } = await verifyByKeySet(app.call, killed.body.directive)
     expect(payload).toMatchObject({ action: 'kill', status: 'active', sub: 'h-5-proven', reason: 'because' })
     expect((await instance('h-5-proven')).action).toMatchObject({ acknowledged_at: null })
 
@@ -113,7 +113,7 @@ describe('heartbeat', () => {
     await act('h-5-proven', 'none')
     const cleared = await beat('h-5-proven', { nonce: NONCE }, bearer)
     expect(cleared.body).toMatchObject({ action: 'none', entitlement_token: expect.any(String) })
-    expect((await verifyByJwks(app.call, cleared.body.directive)).payload.seq).toBeGreaterThan(payload.seq)
+    expect((await verifyByKeySet(app.call, cleared.body.directive)).payload.seq).toBeGreaterThan(payload.seq)
   })
 
   test('T3: while downgraded there is no entitlement token, and the directive says so', async () => {
@@ -122,7 +122,7 @@ describe('heartbeat', () => {
     const { body } = await beat('h-6', { nonce: NONCE })
     expect(body.action).toBe('downgrade')
     expect(body).not.toHaveProperty('entitlement_token')
-    expect((await verifyByJwks(app.call, body.directive)).payload).toMatchObject({
+    expect((await verifyByKeySet(app.call, body.directive)).payload).toMatchObject({
       action: 'downgrade',
       status: 'active',
     })
@@ -130,7 +130,7 @@ describe('heartbeat', () => {
 
   test('T2: an unlicensed instance is told so, and a suspended license by its own row', async () => {
     const stranger = await beat('h-7', { nonce: NONCE })
-    expect((await verifyByJwks(app.call, stranger.body.directive)).payload).toMatchObject({
+    expect((await verifyByKeySet(app.call, stranger.body.directive)).payload).toMatchObject({
       status: 'unlicensed',
       license_id: null,
     })
@@ -141,7 +141,7 @@ describe('heartbeat', () => {
     await app.admin('POST', `/licenses/${own.licenseId}/suspend`, { reason: 'unpaid' })
     const { body } = await beat('h-8', { nonce: NONCE })
     expect(body).not.toHaveProperty('entitlement_token')
-    expect((await verifyByJwks(app.call, body.directive)).payload).toMatchObject({
+    expect((await verifyByKeySet(app.call, body.directive)).payload).toMatchObject({
       status: 'suspended',
       license_id: own.licenseId,
       reason: 'license_suspended',

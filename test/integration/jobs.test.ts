@@ -404,7 +404,7 @@ describe('a clock that differs from the database’s (T7)', () => {
       guard.measured(skew)
       await expect(publish?.run(guarded, never)).rejects.toMatchObject({ code: 'clock_skew' })
       const keyring = await guarded.keyring.current()
-      expect(() => keyring.signer('keldris', 'jws', clock.now())).toThrow(
+      expect(() => keyring.signer('keldris', 'license', clock.now())).toThrow(
         expect.objectContaining({
           code: 'clock_skew',
           facts: expect.objectContaining({ allowed_seconds: 60 }),

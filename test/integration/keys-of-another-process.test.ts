@@ -28,13 +28,13 @@ describe('keys that another process made a moment ago', () => {
     by.call('POST', '/api/v1/licenses/activate', {
       body: { license_key: of.licenseKey, instance_id, product: of.product },
     })
-  const rotate = (use: 'jws' | 'raw') =>
+  const rotate = (use: 'license' | 'raw') =>
     app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use, activate_in: 0, confirm: true })
 
   test('a license JWT signed with a key made meanwhile is accepted, twice in a row', async () => {
     for (let round = 0; round < 2; round += 1) {
       expect((await exchange(other, world)).status).toBe(200)
-      expect((await rotate('jws')).status).toBe(201)
+      expect((await rotate('license')).status).toBe(201)
       const { body } = await exchange(app, world)
       expect((await refresh(other, body.jwt)).status).toBe(200)
     }
@@ -42,7 +42,7 @@ describe('keys that another process made a moment ago', () => {
 
   test('many tokens at once that name an unknown key are all judged by the keys as they are', async () => {
     const { body: before } = await exchange(other, world)
-    await rotate('jws')
+    await rotate('license')
     const { body } = await exchange(app, world)
     const forged = before.jwt.replace(/^[^.]+/, (head: string) => {
       const header = { ...JSON.parse(Buffer.from(head, 'base64url').toString()), kid: 'unheard-of' }

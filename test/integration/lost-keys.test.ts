@@ -94,7 +94,9 @@ test('a lost root key: leases go on, and products that pin the new one beside th
     expect(license).toMatchObject({ state: 'ACTIVE', tier: 'pro' })
     expect(license.diagnostics().lastFailure).toBeNull()
   }
-  await vendor.admin('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'jws', activate_in: 0 })
+  for (const use of ['license', 'control']) {
+    await vendor.admin('POST', '/signing-keys/rotate', { product: PRODUCT, use, activate_in: 0 })
+  }
   clock.advance(HOUR)
   for (const license of [stuck, prepared]) {
     await license.refreshNow()

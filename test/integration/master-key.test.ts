@@ -42,7 +42,7 @@ async function untilBlocked(): Promise<void> {
 describe('rotating the master key', () => {
   test('seals every private key and the pepper anew; they themselves stay', async () => {
     const before = await open(app.services.masterKey)
-    expect(await rotateMasterKey(app.ctx, newKey)).toEqual({ signingKeys: 4, secrets: 1 })
+    expect(await rotateMasterKey(app.ctx, newKey)).toEqual({ signingKeys: 6, secrets: 1 })
     const after = await open(newKey)
     expect([...after.trusted.keys()].sort()).toEqual([...before.trusted.keys()].sort())
     expect(await pepperUnder(newKey)).toEqual(app.services.pepper)
@@ -53,7 +53,7 @@ describe('rotating the master key', () => {
   test('is written down without either key', async () => {
     await rotateMasterKey(app.ctx, newKey)
     const { body, text } = await app.admin('GET', '/audit?action=master_key.rotate')
-    expect(body[0].details).toEqual({ signing_keys: 4, secrets: 1 })
+    expect(body[0].details).toEqual({ signing_keys: 6, secrets: 1 })
     for (const key of [newKey, app.services.masterKey]) {
       expect(text).not.toContain(Buffer.from(key).toString('base64'))
     }
@@ -82,10 +82,12 @@ describe('rotating the master key', () => {
     await rotateMasterKey(app.ctx, newKey)
     app.clock.advance(5_000)
     expect((await app.call('GET', '/.well-known/jwks.json')).body.keys).toHaveLength(2)
-    expect((await app.services.keyring.current()).signer('keldris', 'jws', app.clock.now()).use).toBe('jws')
+    expect((await app.services.keyring.current()).signer('keldris', 'license', app.clock.now()).use).toBe(
+      'license',
+    )
     await expect(createProduct(app.ctx, product('late'))).rejects.toThrow(/rotated/)
     await createProduct({ ...app.ctx, masterKey: newKey }, product('late'))
-    expect((await open(newKey)).trusted.size).toBe(6)
+    expect((await open(newKey)).trusted.size).toBe(9)
   })
 
   test('waits for a key that is being made, and seals it too', async () => {
@@ -96,10 +98,10 @@ describe('rotating the master key', () => {
       await checkMasterKey(tx, app.services.masterKey)
       const rotating = rotateMasterKey(app.ctx, newKey)
       await untilBlocked()
-      const kid = await createSigningKey(tx, app.ctx, owner, 'jws', app.clock.now())
+      const kid = await createSigningKey(tx, app.ctx, owner, 'license', app.clock.now())
       return { rotating, kid }
     })
-    expect(await rotation.rotating).toEqual({ signingKeys: 5, secrets: 1 })
+    expect(await rotation.rotating).toEqual({ signingKeys: 7, secrets: 1 })
     expect([...(await open(newKey)).trusted.keys()]).toContain(rotation.kid)
   })
 
@@ -111,17 +113,17 @@ describe('rotating the master key', () => {
     ])
     expect(rotated?.status).toBe('fulfilled')
     const count = made.filter(({ status }) => status === 'fulfilled').length
-    expect((await open(newKey)).trusted.size).toBe(4 + 2 * count)
+    expect((await open(newKey)).trusted.size).toBe(6 + 3 * count)
   })
 })
 
 describe('sealed rows', () => {
   test('that were swapped do not open: each is bound to its product, use and kid', async () => {
     const { db } = app.services
-    const [first] = await db.select().from(signingKeys).where(eq(signingKeys.use, 'jws'))
+    const [first] = await db.select().from(signingKeys).where(eq(signingKeys.use, 'license'))
     if (!first) throw new Error('there are keys')
     const others = await db.select().from(signingKeys).where(ne(signingKeys.kid, first.kid))
-    expect(others).toHaveLength(3)
+    expect(others).toHaveLength(5)
     for (const other of others) {
       await db
         .update(signingKeys)
@@ -136,12 +138,12 @@ describe('sealed rows', () => {
     const keys = await db.select().from(signingKeys).where(eq(signingKeys.use, 'raw'))
     const [one, two] = keys
     if (!one || !two) throw new Error('there are two raw keys')
-    await db.update(signingKeys).set({ use: 'jws' }).where(eq(signingKeys.kid, one.kid))
+    await db.update(signingKeys).set({ use: 'license' }).where(eq(signingKeys.kid, one.kid))
     await expect(open(app.services.masterKey)).rejects.toThrow(StartError)
     await db
       .update(signingKeys)
       .set({ use: 'raw', productId: two.productId })
-      .where(and(eq(signingKeys.kid, one.kid), eq(signingKeys.use, 'jws')))
+      .where(and(eq(signingKeys.kid, one.kid), eq(signingKeys.use, 'license')))
     await expect(open(app.services.masterKey)).rejects.toThrow(StartError)
   })
 })

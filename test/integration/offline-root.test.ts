@@ -25,7 +25,7 @@ describe('with the root key on another machine', () => {
   test('the draft is signed there, sent here, and published as it is', async () => {
     const claims = await draft()
     expect(claims).toMatchObject({ iss: 'https://license.example.com', number: claims.iat })
-    expect(claims.keys).toHaveLength(2)
+    expect(claims.keys).toHaveLength(3)
     const jws = await sign(claims)
     const { status, body } = await send(jws)
     expect([status, body]).toEqual([
@@ -49,7 +49,7 @@ describe('with the root key on another machine', () => {
     const early = await draft()
     await send(await sign(early))
     const before = (await published()).text
-    const { body } = await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws' })
+    const { body } = await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license' })
     expect(body.key_set).toBeNull()
     expect((await published()).text).toBe(before)
     const stale = await send(await sign({ ...early, number: early.number + 1 }))
@@ -88,7 +88,7 @@ describe('with the root key on another machine', () => {
 
   test('a set that another key signed, or that was changed, is refused', async () => {
     const claims = await draft()
-    const stranger = await openRootKey((await generateKeyPair()).privateKey)
+    const stranger = openRootKey((await generateKeyPair()).privateKey)
     const forged = await send(await sign(claims, stranger))
     expect([forged.status, forged.body.reason]).toEqual([422, 'unknown_key'])
     const genuine = await sign(claims)

@@ -89,7 +89,7 @@ test('a write with an undeclared dry_run is refused whole, whether its member st
     ['POST', `/admin-keys/${made.id}/revoke?dry_run=true`, {}],
     ['POST', `/admin-keys/${made.id}/revoke?dry_run`, {}],
     ['PATCH', `/products/${product.code}?dry_run=true&dry_run=false`, { name: 'After' }],
-    ['POST', '/signing-keys/rotate?%64ry_run=1', { product: 'p', use: 'jws' }],
+    ['POST', '/signing-keys/rotate?%64ry_run=1', { product: 'p', use: 'license' }],
   ] as const) {
     const { status, body: said } = await app.admin(method, path, body)
     expect([path, status, said.errors?.[0]?.pointer]).toEqual([path, 422, '/dry_run'])

@@ -426,7 +426,7 @@ describe('what takes', () => {
     const json = await leasehold(['licenses', 'suspend', world.licenseId, '--dry-run', '--json'])
     expect(JSON.parse(json.out)).toMatchObject({ dry_run: true, matched: 1 })
     expect((await app.admin('GET', `/licenses/${world.licenseId}`)).body.status).toBe('active')
-    const stops = await here(['signing-keys', 'list', '--product', 'keldris', '--use', 'jws', '--json'])
+    const stops = await here(['signing-keys', 'list', '--product', 'keldris', '--use', 'license', '--json'])
     const { kid } = JSON.parse(stops.out)[0]
     const key = await here(['signing-keys', 'revoke', kid, '--dry-run'])
     expect(key.out).toMatch(/would verify nothing any more[\s\S]*leases: 2[\s\S]*a new key signs/)

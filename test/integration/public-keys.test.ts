@@ -14,7 +14,7 @@ const JWKS = '/.well-known/jwks.json'
 const KEY_SET = '/.well-known/leasehold-keys'
 const createProduct = (code: string) => app.admin('POST', '/products', { code, name: code })
 const rotate = (body: object) =>
-  app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', ...body })
+  app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', ...body })
 
 /** The published set, verified with node:crypto and the root public key that products pin. */
 async function readKeySet() {
@@ -29,7 +29,7 @@ async function readKeySet() {
 }
 
 describe('the JWK set', () => {
-  test('holds the public halves of the jws keys of all products, and no other member', async () => {
+  test('holds the public halves of the license keys of all products, and no other member', async () => {
     await createProduct('keldris')
     app.clock.advance(1000)
     await createProduct('other')
@@ -37,7 +37,7 @@ describe('the JWK set', () => {
     expect(status).toBe(200)
     expect(headers.get('Content-Type')).toBe('application/jwk-set+json')
     expect(headers.get('Cache-Control')).toBe('public, max-age=300')
-    const { body: keys } = await app.admin('GET', '/signing-keys?use=jws')
+    const { body: keys } = await app.admin('GET', '/signing-keys?use=license')
     expect(body).toEqual({
       keys: keys
         .map(({ kid, public_key }: { kid: string; public_key: string }) => ({
@@ -51,6 +51,23 @@ describe('the JWK set', () => {
         .toReversed(),
     })
     expect(body.keys).toHaveLength(2)
+  })
+
+  test('of one product holds its license keys alone, in the order of all, and has an ETag of its own', async () => {
+    await createProduct('keldris')
+    app.clock.advance(1000)
+    await createProduct('other')
+    await rotate({})
+    const all = await app.call('GET', JWKS)
+    const own = await app.call('GET', `${JWKS}?product=keldris`)
+    const { body: keys } = await app.admin('GET', '/signing-keys?product=keldris&use=license')
+    const kids = keys.map(({ kid }: { kid: string }) => kid)
+    expect(own.body.keys).toEqual(all.body.keys.filter(({ kid }: { kid: string }) => kids.includes(kid)))
+    expect(own.body.keys).toHaveLength(2)
+    const tag = own.headers.get('ETag') ?? ''
+    expect(tag).not.toBe(all.headers.get('ETag'))
+    const again = await app.call('GET', `${JWKS}?product=keldris`, { headers: { 'If-None-Match': tag } })
+    expect(again.status).toBe(304)
   })
 
   test('is not sent again to those who have it, until it changes', async () => {
@@ -96,7 +113,8 @@ describe('the root-signed key set', () => {
         .map(({ use, status, nbf }: { use: string; status: string; nbf: number }) => [use, status, nbf])
         .sort(),
     ).toEqual([
-      ['jws', 'active', now - 300],
+      ['control', 'active', now - 300],
+      ['license', 'active', now - 300],
       ['raw', 'active', now - 300],
     ])
   })
@@ -106,8 +124,8 @@ describe('the root-signed key set', () => {
     const seen: [number, string[]][] = []
     const look = async () => {
       const { claims } = await readKeySet()
-      const jws = claims.keys.filter(({ use }: { use: string }) => use === 'jws')
-      seen.push([claims.number, jws.map(({ status }: { status: string }) => status)])
+      const license = claims.keys.filter(({ use }: { use: string }) => use === 'license')
+      seen.push([claims.number, license.map(({ status }: { status: string }) => status)])
     }
     await look()
     app.clock.advance(1000)

@@ -61,7 +61,7 @@ describe('a version', () => {
     const before = running.statements()
     await running.settle()
     expect(running.statements()).toBe(before + 1)
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', activate_in: 0 })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', activate_in: 0 })
     await running.settle()
     expect(running.statements()).toBe(before + 3)
   })

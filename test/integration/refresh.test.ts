@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { query } from '../support/query.ts'
-import { claimsOf, verifyByJwks } from '../support/verify.ts'
+import { claimsOf, verifyByJwks, verifyByKeySet } from '../support/verify.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 const DAY = 86_400_000
@@ -44,7 +44,7 @@ describe('refresh', () => {
     expect(payload.act).toBe(claimsOf(first.jwt).act)
     expect(payload.iat).toBe(claimsOf(first.jwt).iat + 3600)
     expect(body.refresh_token).toMatch(/^[0-9a-f]{64}$/)
-    expect((await verifyByJwks(app.call, body.directive)).payload).toMatchObject({ status: 'active' })
+    expect((await verifyByKeySet(app.call, body.directive)).payload).toMatchObject({ status: 'active' })
     await app.admin('PATCH', `/licenses/${world.licenseId}`, { tier: 'pro', features_removed: [] })
   })
 
@@ -121,7 +121,7 @@ describe('refresh', () => {
     await app.admin('POST', `/licenses/${own.licenseId}/suspend`, { reason: 'unpaid' })
     const refused = await refresh(jwt, 'r-6', { nonce: NONCE })
     expect([refused.status, refused.body.error]).toEqual([403, 'license_suspended'])
-    expect((await verifyByJwks(app.call, refused.body.directive)).payload.status).toBe('suspended')
+    expect((await verifyByKeySet(app.call, refused.body.directive)).payload.status).toBe('suspended')
     await app.admin('POST', `/licenses/${own.licenseId}/reinstate`, {})
     expect((await refresh(jwt, 'r-6')).status).toBe(200)
   })

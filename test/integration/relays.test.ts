@@ -175,11 +175,11 @@ describe('the live channel of a relay', () => {
     const theirs = await listen(app.url, { bearer: sibling.key })
     await app.admin('POST', `/licenses/${foreign.licenseId}/suspend`, {})
     await app.admin('POST', `/licenses/${same.licenseId}/suspend`, {})
-    await app.admin('POST', '/signing-keys/rotate', { product: 'foreign', use: 'jws', activate_in: 0 })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'foreign', use: 'license', activate_in: 0 })
     await app.admin('POST', `/licenses/${world.licenseId}/suspend`, {})
     await app.admin('POST', `/licenses/${world.licenseId}/reinstate`, {})
     await app.admin('POST', `/instances/${instance}/action`, { action: 'downgrade' })
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', activate_in: 0 })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', activate_in: 0 })
     await app.admin('PUT', `/relays/${relay.id}/allotments/${world.licenseId}`, { seats: 2 })
     const ours = [
       { type: 'license.changed', license_id: world.licenseId },

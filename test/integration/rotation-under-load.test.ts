@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { KeyUse } from '../../src/contract/claims.ts'
 import type { Call } from '../support/app.ts'
 import { until } from '../support/leasehold-process.ts'
 import { type SeveralServers, startServers } from '../support/several-servers.ts'
-import { claimsOf, verifyByJwks } from '../support/verify.ts'
+import { claimsOf, verifyByJwks, verifyByKeySet } from '../support/verify.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 const INSTANCES = 4
@@ -27,10 +28,10 @@ describe('T4: rotation while two processes serve', () => {
   afterAll(() => cluster?.stop())
 
   const server = (i: number): Call => cluster.calls[i % cluster.calls.length] as Call
-  const rotate = async (i: number, activate_in: number): Promise<Rotation> => {
+  const rotate = async (i: number, activate_in: number, use: KeyUse = 'license'): Promise<Rotation> => {
     const { status, body, text } = await server(i)('POST', '/api/v1/admin/signing-keys/rotate', {
       bearer: cluster.adminKey,
-      body: { product: 'rotated', use: 'jws', activate_in },
+      body: { product: 'rotated', use, activate_in },
     })
     if (status !== 201) throw new Error(text)
     return body
@@ -50,9 +51,9 @@ describe('T4: rotation while two processes serve', () => {
       expect([answer.status, answer.text]).toEqual([200, expect.any(String)])
       // From the process that did not sign.
       const published = server(turn + 1)
-      for (const token of [answer.body.jwt, answer.body.directive]) {
-        if (token !== undefined) signedBy.add((await verifyByJwks(published, token)).header.kid)
-      }
+      const { jwt, directive: token } = answer.body
+      if (jwt !== undefined) signedBy.add((await verifyByJwks(published, jwt)).header.kid)
+      signedBy.add((await verifyByKeySet(published, token)).header.kid)
       const directive = claimsOf(answer.body.directive)
       expect(directive).toMatchObject({ nonce, status: 'active', action: 'none' })
       expect(directive.keys).toBeGreaterThanOrEqual(seen.keySets[turn % 2] ?? 0)
@@ -85,7 +86,7 @@ describe('T4: rotation while two processes serve', () => {
     return numbers
   }
 
-  test('refuses no token, and every JWT verifies from the JWK set fetched after it', async () => {
+  test('refuses no token, and every JWT and directive verifies from the set fetched after it', async () => {
     let over = false
     const signedBy = new Set<string>()
     const isOver = () => over
@@ -108,10 +109,10 @@ describe('T4: rotation while two processes serve', () => {
     }
     const rotating = (async () => {
       await inUse(...(await rotated(rotate(0, 0))))
-      await inUse(...(await rotated(rotate(1, 1))))
+      await inUse(...(await rotated(rotate(1, 1, 'control'))))
       // By both at once: one key follows the other, and the later one signs.
       await inUse(...(await rotated(rotate(0, 0), rotate(1, 0))).slice(1))
-      await inUse(...(await rotated(rotate(1, 2))))
+      await inUse(...(await rotated(rotate(1, 2, 'control'))))
     })()
     const ended = rotating.finally(() => {
       over = true

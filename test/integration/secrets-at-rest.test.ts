@@ -120,7 +120,7 @@ describe('a busy run with the log at debug', () => {
       admin('POST', `/licenses/${licenseId}/jwt`, { life: 3600, refreshable: true }),
     )
     await succeed(post('/licenses/refresh', { instance_id: `${instance_id}-2`, version: '1' }, handed.jwt))
-    await succeed(admin('POST', '/signing-keys/rotate', { product, use: 'jws', activate_in: 0 }))
+    await succeed(admin('POST', '/signing-keys/rotate', { product, use: 'license', activate_in: 0 }))
     const raw = { product, use: 'raw', activate_in: 0, confirm: true }
     const { replaces } = await succeed(admin('POST', '/signing-keys/rotate', raw))
     await succeed(post('/licenses/refresh', { instance_id, version: '1' }, next.jwt))

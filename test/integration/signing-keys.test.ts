@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { KeyUse } from '../../src/contract/claims.ts'
 import { signingKeys } from '../../src/db/schema/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -7,7 +8,7 @@ const DAY = 86_400_000
 
 interface Key {
   kid: string
-  use: 'jws' | 'raw'
+  use: KeyUse
   status: string
   public_key: string
   not_before: string
@@ -24,15 +25,15 @@ beforeEach(async () => {
 })
 afterEach(() => app.stop())
 
-const keys = async (use: 'jws' | 'raw' = 'jws'): Promise<Key[]> =>
+const keys = async (use: KeyUse = 'license'): Promise<Key[]> =>
   (await app.admin('GET', `/signing-keys?product=keldris&use=${use}`)).body
-const statuses = async (use?: 'jws' | 'raw') => (await keys(use)).map(({ status }) => status)
+const statuses = async (use?: KeyUse) => (await keys(use)).map(({ status }) => status)
 const rotate = (body: object, by = app) =>
-  by.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', ...body })
+  by.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', ...body })
 const revoke = (kid: string, body?: object) => app.admin('POST', `/signing-keys/${kid}/revoke`, body)
 const jwksKids = async () =>
   (await app.call('GET', '/.well-known/jwks.json')).body.keys.map(({ kid }: Key) => kid)
-const signerKid = async (by = app, use: 'jws' | 'raw' = 'jws') =>
+const signerKid = async (by = app, use: KeyUse = 'license') =>
   (await by.services.keyring.current()).signer('keldris', use, app.clock.now()).kid
 /** All processes have looked at the keys again. */
 const settle = () => app.clock.advance(2_000)
@@ -84,6 +85,32 @@ describe('rotation', () => {
     await rotate({ activate_in: 0 })
     const end = Date.parse(jwt.body.expires_at) + 90 * DAY
     expect((await keys())[1]?.retired_at).toBe(new Date(end).toISOString().replace('.000Z', 'Z'))
+  })
+
+  test('of the control key waits for what it directs: allotments, and the lease of the last offline answer', async () => {
+    await rotate({ use: 'control', activate_in: 0 })
+    const [, first] = await keys('control')
+    // An allotment's life of 30 days, and the 30 days of grace of the tier pro.
+    const end = (days: number) =>
+      new Date(app.clock.now().getTime() + days * DAY).toISOString().replace('.000Z', 'Z')
+    expect(first?.retired_at).toBe(end(60))
+    const { status } = await app.admin('POST', `/licenses/${world.licenseId}/offline-activations`, {
+      kind: 'leasehold-activation-request',
+      version: 1,
+      product: 'keldris',
+      instance_id: 'air-gapped',
+      nonce: 'abcdefghijklmnopqrstuv',
+      created_at: '2026-03-01T12:00:00Z',
+      action: 'none',
+      action_seq: null,
+      days: 200,
+    })
+    expect(status).toBe(201)
+    const answered = end(230)
+    app.clock.advance(1000)
+    await rotate({ use: 'control', activate_in: 0 })
+    expect((await keys('control'))[1]?.retired_at).toBe(answered)
+    expect(await statuses('license')).toEqual(['active'])
   })
 
   test('at once takes over at once, and what the old key signed is still taken', async () => {
@@ -161,7 +188,7 @@ describe('rotation', () => {
     const { body } = await app.admin('POST', '/admin-keys', { name: 'op', role: 'operator' })
     const refused = await app.call('POST', '/api/v1/admin/signing-keys/rotate', {
       bearer: body.admin_key,
-      body: { product: 'keldris', use: 'jws' },
+      body: { product: 'keldris', use: 'license' },
     })
     expect([refused.status, refused.body.error]).toEqual([403, 'forbidden'])
   })
@@ -240,7 +267,7 @@ describe('the list of signing keys', () => {
       bearer: auditor.admin_key,
     })
     expect(status).toBe(200)
-    expect(body).toHaveLength(2)
+    expect(body).toHaveLength(3)
     expect(body[0].public_key).toMatch(/^[0-9a-f]{64}$/)
     for (const { sealedPrivateKey } of await app.services.db.select().from(signingKeys)) {
       expect(text).not.toContain(sealedPrivateKey)
@@ -251,7 +278,7 @@ describe('the list of signing keys', () => {
   test('is paged: each key once, although many were made in the same moment', async () => {
     for (const code of ['a', 'b', 'c']) await app.admin('POST', '/products', { code, name: code })
     const all = (await app.admin('GET', '/signing-keys')).body.map(({ kid }: Key) => kid)
-    expect(all).toHaveLength(8)
+    expect(all).toHaveLength(12)
     const seen: string[] = []
     let next: string | undefined = '/api/v1/admin/signing-keys?limit=3'
     while (next !== undefined) {

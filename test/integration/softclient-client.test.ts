@@ -182,7 +182,7 @@ describe('a softclient4es client', () => {
       const soft = client({ apiKey: own.apiKey })
       await soft.start()
       const known = soft.keys.size
-      await changed('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'jws', activate_in: 0 })
+      await changed('POST', '/signing-keys/rotate', { product: PRODUCT, use: 'license', activate_in: 0 })
       await soft.live(DAY)
       expect([soft.keys.size, soft.tier(), refusalsOf(soft)]).toEqual([known + 1, 'pro', []])
     })

@@ -128,7 +128,7 @@ describe('what is told', () => {
     await suspend(world.licenseId)
     await reinstate(world.licenseId)
     await app.admin('POST', `/instances/${mine.id}/action`, { action: 'downgrade' })
-    await other.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', activate_in: 0 })
+    await other.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', activate_in: 0 })
     expect(await me.told(4)).toEqual([
       { type: 'license.changed', event: expect.any(Number), license_id: world.licenseId },
       { type: 'license.changed', event: expect.any(Number), license_id: world.licenseId },
@@ -145,7 +145,7 @@ describe('what is told', () => {
     const client = await listen(app, { bearer: jwt })
     const mine = await listen(app, { bearer: (await session()).jwt })
     await flip(world.licenseId, 2)
-    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'jws', activate_in: 0 })
+    await app.admin('POST', '/signing-keys/rotate', { product: 'keldris', use: 'license', activate_in: 0 })
     await suspend(foreign.licenseId)
     await mine.told(3)
     expect(await client.told(1)).toMatchObject([{ type: 'license.changed', license_id: foreign.licenseId }])

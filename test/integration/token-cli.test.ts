@@ -7,6 +7,8 @@ import {
   ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   KEY_SET_TYP,
+  type KeySetKey,
+  type KeyStatus,
   LICENSE_TYP,
   RELAY_LEASE_TYP,
 } from '../../src/contract/claims.ts'
@@ -178,6 +180,50 @@ describe('time', () => {
   })
 })
 
+describe('the root-signed key set', () => {
+  const role = { product: samples.PRODUCT, status: 'active', nbf: 0 } as const
+  const root = makePair()
+  const rootKey = `--public-key=${Buffer.from(root.raw).toString('hex')}`
+  const keySet = async (keys: KeySetKey[], signer = root): Promise<string> => {
+    const header = { alg: 'EdDSA', typ: KEY_SET_TYP, kid: await keyThumbprint(root.raw) }
+    await writeFile(file('set'), nodeJws(signer, header, { ...today.keySet, keys }))
+    return `--key-set=${file('set')}`
+  }
+  const verify = (token: string, set: string, ...more: string[]) =>
+    inProcess(['verify', '-', set, rootKey, ...more], token)
+
+  test.each([
+    ['license', ['license JWT']],
+    ['control', ['directive', 'offline answer', 'allotment', 'relay lease']],
+    ['raw', ['license key', 'entitlement token', 'envelope']],
+  ] as const)('with a %s key vouches for %j and nothing else (T4)', async (use, vouched) => {
+    const set = await keySet([{ kid, x: pair.x, use, ...role }])
+    const passed: string[] = []
+    for (const [kind, token] of kinds) if ((await verify(token, set)).code === 0) passed.push(kind)
+    expect(passed.sort()).toEqual([...vouched].sort())
+  })
+
+  test('vouches for nothing under a revoked key, nor for a directive under a retired one', async () => {
+    const codes = async (status: KeyStatus) => {
+      const set = await keySet([{ kid, x: pair.x, use: 'control', ...role, status }])
+      return [(await verify(TOKENS.directive, set)).code, (await verify(TOKENS.allotment, set)).code]
+    }
+    expect(await codes('retiring')).toEqual([0, 0])
+    expect(await codes('retired')).toEqual([3, 0])
+    expect(await codes('revoked')).toEqual([3, 3])
+  })
+
+  test('that the root did not sign, or of another issuer, is refused for what it is', async () => {
+    const keys: KeySetKey[] = [{ kid, x: pair.x, use: 'control', ...role }]
+    const forged = await verify(TOKENS.directive, await keySet(keys, makePair()))
+    expect([forged.code, forged.err]).toEqual([1, expect.stringContaining('no key set of this root key')])
+    const set = await keySet(keys)
+    const foreign = await verify(TOKENS.directive, set, '--issuer=https://other.example')
+    expect([foreign.code, foreign.err]).toEqual([1, expect.stringContaining('wrong_issuer')])
+    expect((await verify(TOKENS.directive, set, `--issuer=${samples.ISSUER}`)).code).toBe(0)
+  })
+})
+
 describe('the program', () => {
   test('verifies a file under a JWK set, and an envelope from standard input', async () => {
     const jwt = await spawned([
@@ -193,8 +239,18 @@ describe('the program', () => {
     expect((await spawned(['verify', file('envelope'), stranger])).code).toBe(3)
   })
 
+  test('a JWK set vouches for license JWTs alone, whatever stands in it (T4)', async () => {
+    for (const [kind, token] of kinds) {
+      const { code } = await inProcess(['verify', '-', `--jwks=${file('jwks.json')}`], token)
+      expect([kind, code]).toEqual([kind, kind === 'license JWT' ? 0 : 3])
+    }
+  })
+
   test.each([
     [['verify', '-'], 2],
+    [['verify', '-', '--key-set=x'], 2],
+    [['verify', '-', key, '--key-set=/nowhere'], 1],
+    [['verify', '-', '--jwks=x', '--key-set=x'], 2],
     [['verify', key], 2],
     [['verify', '-', key, '--jwks=x'], 2],
     [['verify', '-', key], 3],

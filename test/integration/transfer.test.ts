@@ -167,7 +167,7 @@ describe('what is exported and imported', () => {
       url,
       'select count(*)::int as n, count(distinct use)::int as uses from signing_keys',
     )
-    expect(keys).toEqual({ n: 2, uses: 2 })
+    expect(keys).toEqual({ n: 3, uses: 3 })
     expect(await query(url, 'select 1 from admin_keys union select 1 from api_keys')).toEqual([])
   })
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { KEY_USES } from '../../src/contract/claims.ts'
 import { migrate, shippedMigrations } from '../../src/db/migrate.ts'
 import { sealName } from '../../src/domain/signing/keyring.ts'
 import { generateKeyPair } from '../../src/mint/keys.ts'
@@ -28,7 +29,7 @@ afterAll(() => place.clear())
 async function populate(url: string, masterKey: Uint8Array): Promise<string> {
   const [product, tier, customer, license] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
   const keys = await Promise.all(
-    (['jws', 'raw'] as const).map(async (use) => {
+    KEY_USES.map(async (use) => {
       const { kid, publicKey, privateKey } = await generateKeyPair()
       const sealed = seal(masterKey, sealName('old', use, kid), privateKey)
       return `('${kid}', '${product}', '${use}', '${Buffer.from(publicKey).toString('hex')}', '${sealed}', now(), now())`

@@ -62,10 +62,23 @@ describe('with the vendor in reach', () => {
   })
 
   test('the public keys are the vendor’s', async () => {
-    for (const path of ['/.well-known/leasehold-keys', '/.well-known/jwks.json', '/api/v1/signing-key']) {
+    const jwks = '/.well-known/jwks.json'
+    const paths = ['/.well-known/leasehold-keys', jwks, `${jwks}?product=keldris`, '/api/v1/signing-key']
+    for (const path of paths) {
       expect((await relay.call('GET', path)).text.trim(), path).toBe(
         (await app.call('GET', path)).text.trim(),
       )
+    }
+  })
+
+  test('its JWK set has license keys alone, and knows of no product that the vendor does not', async () => {
+    const { keys } = (await relay.call('GET', '/.well-known/jwks.json')).body
+    const of = async (use: string) =>
+      (await app.admin('GET', `/signing-keys?use=${use}`)).body.map(({ kid }: { kid: string }) => kid)
+    expect(keys.map(({ kid }: { kid: string }) => kid).sort()).toEqual((await of('license')).sort())
+    for (const path of ['/.well-known/jwks.json', '/api/v1/signing-key']) {
+      const answer = await relay.call('GET', `${path}?product=nobody`)
+      expect(answer).toMatchObject({ status: 404, body: { error: 'product_unknown' } })
     }
   })
 

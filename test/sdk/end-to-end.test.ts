@@ -132,7 +132,10 @@ for (const instanceAuth of ['open', 'token'] as const) {
       const license = await begin(await folder(), { apiKey: own.apiKey })
       const before = license.diagnostics().keySetNumber ?? 0
       app.clock.advance(HOUR)
-      const rotated = await app.admin('POST', '/signing-keys/rotate', { product: world.product, use: 'jws' })
+      const rotated = await app.admin('POST', '/signing-keys/rotate', {
+        product: world.product,
+        use: 'license',
+      })
       expect(rotated.status).toBeLessThan(300)
       await license.refreshNow()
       expect(license).toMatchObject({ state: 'ACTIVE', source: 'online' })

@@ -300,7 +300,7 @@ describe('an answer that is not for this installation', () => {
     expect(await late.installActivation(answer)).toMatchObject({ ok: false, reason: 'expired' })
   })
 
-  test('holds under a pinned key alone, and after its key was retired', async () => {
+  test('holds under keys that are pinned by hand, without a root', async () => {
     const own = await world.another()
     const dataDir = await folder()
     const license = await begin(dataDir)
@@ -308,10 +308,11 @@ describe('an answer that is not for this installation', () => {
     expect(await license.installActivation(activation)).toMatchObject({ ok: false, reason: 'unknown_key' })
     await license.stop()
     const keyring = await app.services.keyring.current()
-    const { kid, publicKey } = keyring.signer('keldris', 'jws', app.clock.now())
-    const x = Buffer.from(publicKey).toString('hex')
-    const roots = [app.services.rootPublicKeyHex]
-    const trust = { issuer: app.services.settings.issuer, roots, keys: [{ x, use: 'jws' as const, kid }] }
+    const keys = (['license', 'control'] as const).map((use) => {
+      const { kid, publicKey } = keyring.signer('keldris', use, app.clock.now())
+      return { x: Buffer.from(publicKey).toString('hex'), use, kid }
+    })
+    const trust = { issuer: app.services.settings.issuer, keys }
     const pinned = await begin(dataDir, { trust })
     expect(await pinned.installActivation(activation)).toMatchObject({ ok: true })
     expect(pinned).toMatchObject(pro)

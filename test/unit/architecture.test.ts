@@ -70,7 +70,9 @@ const WORKER_NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     'createHmac',
     'createPrivateKey',
     'createPublicKey',
+    'sign',
     'timingSafeEqual',
+    'verify',
   ],
   'node:net': ['isIP', 'isIPv6'],
   'node:timers/promises': ['setImmediate'],
@@ -189,6 +191,12 @@ describe('the import graph', () => {
     expect(reached.filter((file) => part(file) === 'mint')).toEqual([])
     expect(reached).toContain('license/envelope.ts')
     expect(reach(['cli/commands/mint.ts'])).toContain('mint/sign-raw.ts')
+  })
+
+  test('T4: nobody outside mint/ signs bare bytes', () => {
+    const signers = imports.filter(({ to }) => to === 'mint/ed25519.ts').map(({ from }) => from)
+    expect(signers.filter((file) => part(file) !== 'mint')).toEqual([])
+    expect(signers).toContain('mint/sign-jws.ts')
   })
 
   test('the linter refuses mint/ to the SDK and the relay as well', () => {

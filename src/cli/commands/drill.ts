@@ -13,8 +13,8 @@ const usage = `Usage:
   leasehold drill rotate [--json]
   leasehold drill restore [--json]
 
-rotate   every key in turn: a jws key from pending to retired, the raw key, a root key on another machine, the master
-         key; products with the SDK must notice nothing
+rotate   every key in turn: a license key from pending to retired, the control key, the raw key, a root key on another
+         machine, the master key; products with the SDK must notice nothing
 restore  a backup, an hour of life, and the backup in place of the database; products must lose nothing
 
 Works on a database of its own, which is removed afterwards: with DATABASE_URL a new one beside it (its user must be

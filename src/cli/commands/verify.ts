@@ -8,9 +8,11 @@ import { readTokenArguments, TRUST_USAGE } from '../tokens/trust.ts'
 const usage = `Usage:
   leasehold verify <file|-> --public-key <key> [options]
   leasehold verify <file|-> --jwks <file> [options]
+  leasehold verify <file|-> --key-set <file> --public-key <root key> [options]
 
 Exit code 0 when the key signed it, it names what the options say, and it holds now, its grace included; else 3. A key
-set is checked with the root key.
+set is checked with the root key. What no JWK set vouches for (directives, offline answers, allotments, relay leases)
+is checked with the root-signed key set.
 
 ${TRUST_USAGE}`
 

@@ -35,7 +35,7 @@ export async function signSet(args: string[], io: CommandIo): Promise<void> {
       'Name the file that holds the private root key.',
     )
   }
-  const jws = await signJws(await openRootKey(key.pkcs8), KEY_SET_TYP, claims)
+  const jws = signJws(openRootKey(key.pkcs8), KEY_SET_TYP, claims)
   for (const line of summary(claims, key.publicKey)) io.say(line)
   await deliver(`${jws}\n`, values.output, io)
 }
@@ -67,7 +67,7 @@ function summary(claims: KeySetClaims, publicKey: string): string[] {
   return [
     `Signed key set ${claims.number} of ${claims.iss}, until ${rfc3339(fromUnixSeconds(claims.exp))}, root ${publicKey}:`,
     ...claims.keys.map(
-      ({ kid, product, use, status }) => `  ${product}  ${use}  ${status.padEnd(8)}  ${kid}`,
+      ({ kid, product, use, status }) => `  ${product}  ${use.padEnd(7)}  ${status.padEnd(8)}  ${kid}`,
     ),
   ]
 }

@@ -14,7 +14,7 @@ export const resource: Resource = {
       method: 'GET',
       path: '/signing-keys',
       list: 'link',
-      query: { product: text('code'), use: text('jws or raw') },
+      query: { product: text('code'), use: text('license, control or raw') },
     },
     rotate: {
       about: 'Give a product its next key. What the old one signed still verifies.',
@@ -22,7 +22,7 @@ export const resource: Resource = {
       path: '/signing-keys/rotate',
       body: {
         product: text('code', { required: true }),
-        use: text('jws or raw', { required: true }),
+        use: text('license, control or raw', { required: true }),
         'activate-in': number('seconds until it signs; without it 300'),
         confirm,
       },

@@ -1,5 +1,6 @@
 // Whether a recognised token was signed by a trusted key, and names what it has to. Says what was not compared.
 
+import type { KeyUse } from '../../contract/claims.ts'
 import { readActivationClaims } from '../../license/activation.ts'
 import { readAllotmentClaims } from '../../license/allotment.ts'
 import { readDirectiveClaims } from '../../license/directive.ts'
@@ -68,15 +69,15 @@ async function checkSignature(found: Recognised, trust: TokenArguments, now: num
   const product = trust.expected.product ?? nameOf(payload.aud ?? payload.product)
   switch (kind) {
     case 'license JWT':
-      return jws(found, product, await keysFor(trust, product, 'jws'), readLicenseClaims)
+      return jws(found, product, await keysFor(trust, product, 'license'), readLicenseClaims)
     case 'directive':
-      return jws(found, product, await keysFor(trust, product, 'jws'), readDirectiveClaims)
+      return jws(found, product, await keysFor(trust, product, 'control'), readDirectiveClaims)
     case 'allotment':
-      return jws(found, product, await keysFor(trust, product, 'jws'), readAllotmentClaims)
+      return jws(found, product, await keysFor(trust, product, 'control'), readAllotmentClaims)
     case 'relay lease':
       return relayLease(found, trust, product, now)
     case 'offline answer':
-      return jws(found, product, await keysFor(trust, product, 'jws'), readActivationClaims)
+      return jws(found, product, await keysFor(trust, product, 'control'), readActivationClaims)
     case 'license key':
       return twoPart(token, product, await keysFor(trust, product, 'raw'), readLicenseKey)
     case 'entitlement token':
@@ -96,19 +97,22 @@ async function checkSignature(found: Recognised, trust: TokenArguments, now: num
   }
 }
 
-const keysFor = async (
-  { keys }: TokenArguments,
-  product: string,
-  use: 'jws' | 'raw',
-): Promise<TrustedKeys> => (keys ? keys(product, use) : new Map())
+const keysFor = async ({ keys }: TokenArguments, product: string, use: KeyUse): Promise<TrustedKeys> =>
+  keys ? keys(product, use) : new Map()
 
 async function jws(
-  { token, typ }: Recognised,
+  { kind, token, typ }: Recognised,
   product: string,
   keys: TrustedKeys,
   read: (payload: JsonObject) => Read<object> | Refused,
 ): Promise<Checked> {
-  const verified = await verifyJws(token, { typ: typ as never, product, keys, acceptRetired: true })
+  const verified = await verifyJws(token, {
+    typ: typ as never,
+    product,
+    keys,
+    // A directive is of this minute (T1); the others may be older than their key's service.
+    acceptRetired: kind !== 'directive',
+  })
   if (!verified.ok) return refusal(verified)
   const claims = read(verified.payload)
   return claims.ok
@@ -126,7 +130,7 @@ async function relayLease(
   const verified = await verifyRelayLease(token, {
     issuer: trust.expected.issuer ?? issuerOfAllotment(payload.allotment),
     product,
-    keys: await keysFor(trust, product, 'jws'),
+    keys: await keysFor(trust, product, 'control'),
     acceptRetired: true,
     age: 'any',
     now,
@@ -173,6 +177,8 @@ function refusal({ reason, detail }: Refused): Checked {
   const words: Partial<Record<Refused['reason'], string>> = {
     bad_signature: 'the signature is not that of the given key',
     unknown_key: `it names the key ${detail}, which is not among the given ones`,
+    wrong_use: `it is signed with the key ${detail}, which signs something else`,
+    key_revoked: `it is signed with the key ${detail}, which was revoked`,
     wrong_product: 'it names another product',
     wrong_audience: 'it names another product',
     wrong_issuer: 'it names another issuer',

@@ -1,6 +1,10 @@
-// Whom the reader of a token trusts, as the options say it: a public key, a JWK set, and what the token has to name.
-import { isJsonObject } from '../../license/json.ts'
+// Whom the reader of a token trusts, as the options say it: a public key, a JWK set, a key set under its root, and what
+// the token has to name.
+import type { KeyUse } from '../../contract/claims.ts'
+import { isJsonObject, parseJsonObject } from '../../license/json.ts'
+import { followKeySet } from '../../license/key-set.ts'
 import {
+  importRootKey,
   importTrustedKey,
   rawFromJwk,
   type TrustedKey,
@@ -11,11 +15,13 @@ import { StartError } from '../../platform/start-error.ts'
 import { readArguments, UsageError } from '../command.ts'
 import { contentOf } from '../files.ts'
 import { readPublicKey } from '../key-input.ts'
+import { OFFLINE_PRODUCT } from '../mint/minter.ts'
 
 const text = { type: 'string' } as const
 
 export const TRUST_USAGE = `  --public-key  the key that must have signed it: PEM, base64 SPKI, JWK or hex, or the file that holds it
-  --jwks        a file with the JWK set of the server, for license JWTs and directives
+  --jwks        a file with the JWK set of the server, for license JWTs
+  --key-set     a file with the root-signed key set of the server, for all that its keys sign; --public-key is the root
   --issuer      the exact issuer that it must name
   --product     the product that it must name
   --tenant      the tenant that an envelope must name
@@ -38,7 +44,7 @@ export interface TokenArguments {
   /** The raw bytes of the one trusted key. */
   publicKey: Uint8Array<ArrayBuffer> | null
   /** Makes the trusted keys of a product; null where no option names any. */
-  keys: ((product: string, use: 'jws' | 'raw') => Promise<TrustedKeys>) | null
+  keys: ((product: string, use: KeyUse) => Promise<TrustedKeys>) | null
 }
 
 /** @throws UsageError, StartError */
@@ -48,6 +54,7 @@ export async function readTokenArguments(args: string[]): Promise<TokenArguments
     {
       'public-key': text,
       jwks: text,
+      'key-set': text,
       issuer: text,
       product: text,
       tenant: text,
@@ -57,18 +64,27 @@ export async function readTokenArguments(args: string[]): Promise<TokenArguments
     1,
   )
   const given = values['public-key']
-  if (given !== undefined && values.jwks !== undefined) {
-    throw new UsageError('Give --public-key or --jwks, not both.')
+  if (values.jwks !== undefined && (given !== undefined || values['key-set'] !== undefined)) {
+    throw new UsageError('Give --jwks or --public-key, not both; --key-set goes with --public-key.')
+  }
+  if (values['key-set'] !== undefined && given === undefined) {
+    throw new UsageError('--key-set needs the root key that signed it: give it as --public-key.')
   }
   const publicKey = given === undefined ? null : await readPublicKey(given, '--public-key')
   const set = values.jwks === undefined ? null : await readJwks(values.jwks)
   const { issuer, product, tenant, instance } = values
+  const keySet = values['key-set']
   return {
     file: positionals[0] ?? '',
     json: values.json ?? false,
     expected: { issuer, product, tenant, instance },
     publicKey,
-    keys: keysOf(publicKey, set),
+    keys:
+      publicKey && keySet !== undefined
+        ? await keysOfSet(keySet, publicKey, issuer)
+        : publicKey
+          ? keysOf([{ raw: publicKey, kid: undefined }])
+          : set && keysOfJwks(set),
   }
 }
 
@@ -77,9 +93,10 @@ interface NamedKey {
   kid: string | undefined
 }
 
-function keysOf(publicKey: Uint8Array<ArrayBuffer> | null, set: NamedKey[] | null): TokenArguments['keys'] {
-  const trusted = publicKey ? [{ raw: publicKey, kid: undefined }] : set
-  if (!trusted) return null
+type Keys = NonNullable<TokenArguments['keys']>
+
+/** These keys and no others, for whatever use: the reader named them by hand. */
+function keysOf(trusted: readonly NamedKey[]): Keys {
   return async (product, use) => {
     const keys: TrustedKey[] = []
     for (const { raw, kid } of trusted) {
@@ -88,6 +105,43 @@ function keysOf(publicKey: Uint8Array<ArrayBuffer> | null, set: NamedKey[] | nul
     }
     return trustKeys(keys)
   }
+}
+
+/** A JWK set says of no key what it is for, and holds license keys alone (T4). */
+function keysOfJwks(set: readonly NamedKey[]): Keys {
+  const keys = keysOf(set)
+  return async (product, use) => (use === 'license' ? keys(product, use) : new Map())
+}
+
+/** The keys of a set that this root signed, each for its product and use. @throws StartError */
+async function keysOfSet(
+  file: string,
+  publicKey: Uint8Array<ArrayBuffer>,
+  issuer: string | undefined,
+): Promise<Keys> {
+  const wrong = (why: string) =>
+    new StartError(
+      `${file} is no key set of this root key: ${why}.`,
+      'Fetch it from /.well-known/leasehold-keys of the server, and give its root key as --public-key.',
+    )
+  const token = (await contentOf(file)).trim()
+  const root = await importRootKey(publicKey)
+  if (!root.ok) throw wrong(root.reason)
+  const expected = { issuer: issuer ?? issuerIn(token), roots: [root.key], current: null } as const
+  const followed = await followKeySet(token, expected)
+  if (!followed.ok) throw wrong([followed.reason, followed.detail].filter(Boolean).join(' '))
+  const { keys } = followed.keySet
+  return async (product) => {
+    if (product !== OFFLINE_PRODUCT) return keys
+    // An envelope names no product: the raw key of any may have signed it.
+    return trustKeys([...keys.values()].map((key) => ({ ...key, product })))
+  }
+}
+
+/** What the set says of itself; its signature is checked after. */
+function issuerIn(token: string): string {
+  const payload = parseJsonObject(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
+  return payload.ok && typeof payload.value.iss === 'string' ? payload.value.iss : ''
 }
 
 async function readJwks(file: string): Promise<NamedKey[]> {

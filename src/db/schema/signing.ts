@@ -23,7 +23,7 @@ export const signingKeys = pgTable(
     revokedAt: instant('revoked_at'),
   },
   (t) => [
-    check('signing_keys_use_known', sql`${t.use} in ('jws', 'raw')`),
+    check('signing_keys_use_known', sql`${t.use} in ('license', 'control', 'raw')`),
     index('signing_keys_product_use_idx').on(t.productId, t.use),
   ],
 )

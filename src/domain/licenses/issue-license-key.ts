@@ -83,7 +83,7 @@ export async function insertDistinct(
   const id = uuidv7(now, ctx.random)
   for (let ahead = 0; ahead <= MOST_SECONDS_AHEAD; ahead += 1) {
     const payload = payloadOf(license, input.offline, second + ahead, end)
-    const secret = await signRaw(keyring.signer(license.productCode, 'raw', now), 'license_key', payload)
+    const secret = signRaw(keyring.signer(license.productCode, 'raw', now), 'license_key', payload)
     const [row] = await tx
       .insert(licenseKeys)
       .values({

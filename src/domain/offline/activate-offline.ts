@@ -184,8 +184,8 @@ async function signAnswer(ctx: Ctx, granted: Granted, nonce: string) {
     grant: jwt,
   }
   const keyring = await ctx.keyring.current(license.productCode)
-  const signer = keyring.signer(license.productCode, 'jws', row.issuedAt)
-  const activation = await signJws(signer, ACTIVATION_TYP, claims)
+  const signer = keyring.signer(license.productCode, 'control', row.issuedAt)
+  const activation = signJws(signer, ACTIVATION_TYP, claims)
   return { activation, installBefore: fromUnixSeconds(claims.exp) }
 }
 

@@ -51,7 +51,7 @@ export async function issueEnvelope(
       issuedBy: ctx.actor.id,
     }
     const rights = grantedRights(license, action)
-    const text = await signRaw(signer, 'envelope', payloadOf(row, license, rights, input))
+    const text = signRaw(signer, 'envelope', payloadOf(row, license, rights, input))
     await tx.insert(envelopes).values(row)
     await recordChange(tx, ctx, {
       action: 'envelope.issue',

@@ -181,7 +181,7 @@ async function sign(ctx: Ctx, allotted: Allotted): Promise<AllotmentAnswer> {
     },
   }
   const keyring = await ctx.keyring.current(license.productCode)
-  const signer = keyring.signer(license.productCode, 'jws', at)
-  const allotment = await signJws(signer, ALLOTMENT_TYP, claims)
+  const signer = keyring.signer(license.productCode, 'control', at)
+  const allotment = signJws(signer, ALLOTMENT_TYP, claims)
   return { allotment, expires_at: rfc3339(fromUnixSeconds(exp)), seats }
 }

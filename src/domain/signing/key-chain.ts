@@ -1,9 +1,9 @@
 // What rotation and revocation share: who may change a product's keys now, how long an old one is still needed, and
 // why a raw key is not changed lightly.
 import { and, eq, isNull, max } from 'drizzle-orm'
-import type { KeyUse } from '../../contract/claims.ts'
+import { ACTIVATION_LIFE, ALLOTMENT_LIFE, type KeyUse } from '../../contract/claims.ts'
 import type { Transaction } from '../../db/client.ts'
-import { licenses, products, staticJwts, tiers } from '../../db/schema/index.ts'
+import { licenses, offlineActivations, products, staticJwts, tiers } from '../../db/schema/index.ts'
 import { publicId } from '../../platform/ids.ts'
 import { addDays, addSeconds } from '../../platform/time.ts'
 import { type Ctx, Refusal } from '../kernel/context.ts'
@@ -16,8 +16,9 @@ export async function lockProductKeys(tx: Transaction, productId: string): Promi
 }
 
 /**
- * When a key that is superseded at `from` has no token left to verify: the life of what it signs, or the end of the
- * last static JWT, and then the longest grace that any tier or license of the product gives (T4).
+ * When a key that is superseded at `from` has nothing left to verify: the end of all that it signs, and then the longest
+ * grace that any tier or license of the product gives (T4). What is issued for longer between the call and `from` counts
+ * among the old offline grants, which retired keys verify as well.
  */
 export async function retirementOf(
   tx: Transaction,
@@ -34,11 +35,32 @@ export async function retirementOf(
     .select({ days: max(licenses.graceDays) })
     .from(licenses)
     .where(eq(licenses.productId, productId))
-  const { tokenLife, entitlementLife } = ctx.settings
-  const leasesEnd = addSeconds(from, use === 'raw' ? Math.max(tokenLife, entitlementLife) : tokenLife)
-  const staticEnd = use === 'raw' ? null : await lastStaticJwt(tx, productId)
-  const end = staticEnd !== null && staticEnd > leasesEnd ? staticEnd : leasesEnd
-  return addDays(end, Math.max(ofTiers?.days ?? 0, ofLicenses?.days ?? 0))
+  const end = addSeconds(from, longestLife(ctx, use))
+  const last = await LAST_END[use](tx, productId)
+  return addDays(
+    last !== null && last > end ? last : end,
+    Math.max(ofTiers?.days ?? 0, ofLicenses?.days ?? 0),
+  )
+}
+
+/** Seconds for which whatever a key signs in the ordinary course may be presented. */
+function longestLife({ settings: { tokenLife, entitlementLife } }: Ctx, use: KeyUse): number {
+  switch (use) {
+    case 'license':
+      return tokenLife
+    case 'control':
+      // A directive lives for minutes; an allotment, and an answer that is carried to its site, for weeks.
+      return Math.max(tokenLife, ALLOTMENT_LIFE, ACTIVATION_LIFE)
+    case 'raw':
+      return Math.max(tokenLife, entitlementLife)
+  }
+}
+
+/** The end of what was signed by hand for longer than that: static JWTs, and leases inside offline answers. */
+const LAST_END: Readonly<Record<KeyUse, (tx: Transaction, productId: string) => Promise<Date | null>>> = {
+  license: lastStaticJwt,
+  control: lastOfflineAnswer,
+  raw: async () => null,
 }
 
 async function lastStaticJwt(tx: Transaction, productId: string): Promise<Date | null> {
@@ -47,6 +69,15 @@ async function lastStaticJwt(tx: Transaction, productId: string): Promise<Date |
     .from(staticJwts)
     .innerJoin(licenses, eq(licenses.id, staticJwts.licenseId))
     .where(and(eq(licenses.productId, productId), isNull(staticJwts.revokedAt)))
+  return found?.end ?? null
+}
+
+async function lastOfflineAnswer(tx: Transaction, productId: string): Promise<Date | null> {
+  const [found] = await tx
+    .select({ end: max(offlineActivations.expiresAt) })
+    .from(offlineActivations)
+    .innerJoin(licenses, eq(licenses.id, offlineActivations.licenseId))
+    .where(eq(licenses.productId, productId))
   return found?.end ?? null
 }
 
@@ -61,7 +92,7 @@ export async function requireConfirmation(
   confirm: true | undefined,
   what: string,
 ): Promise<void> {
-  if (key.use === 'jws' || confirm === true) return
+  if (key.use !== 'raw' || confirm === true) return
   const signed = await readSignedBy(tx, key, ctx.settings.entitlementLife, ctx.clock.now())
   throw new Refusal(
     'confirmation_required',

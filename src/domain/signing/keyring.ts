@@ -129,7 +129,7 @@ async function unseal(
 ): Promise<{ signing: SigningKey; trusted: TrustedKey }> {
   const pkcs8 = open(masterKey, sealName(row.product, row.use, row.kid), row.sealedPrivateKey)
   if (!pkcs8) throw unopenable(row)
-  const signing = await openSigningKey(pkcs8, { product: row.product, use: row.use })
+  const signing = openSigningKey(pkcs8, { product: row.product, use: row.use })
   const raw = Buffer.from(row.publicKeyHex, 'hex')
   const role = {
     product: row.product,

@@ -48,10 +48,20 @@ export interface PublicJwk {
   alg: typeof SIGNATURE_ALG
 }
 
-/** The `jws` keys whose tokens may still be in use, and those about to sign, of all products. */
-export async function publicJwks(db: Executor, now: Date): Promise<{ keys: PublicJwk[] }> {
+/**
+ * The `license` keys whose JWTs may still be in use, and those about to sign: of one product, or of all for clients that
+ * check `aud`. No other use is ever among them: a library that ignores `typ` must find no key for what is no license
+ * (T4). @throws Refusal `product_unknown`
+ */
+export async function publicJwks(
+  db: Executor,
+  now: Date,
+  code: string | undefined,
+): Promise<{ keys: PublicJwk[] }> {
+  const product = code === undefined ? null : await productByCode(db, code)
+  const ofProduct = product === null ? undefined : eq(signingKeys.productId, product.id)
   const rows = await selectSigningKeys(db)
-    .where(eq(signingKeys.use, 'jws'))
+    .where(and(eq(signingKeys.use, 'license'), ofProduct))
     .orderBy(asc(signingKeys.createdAt), asc(signingKeys.kid))
   const keys = rows
     .filter((row) => VERIFYING.has(keyStatus(row, now)))

@@ -70,7 +70,7 @@ export async function publishKeySet(tx: Transaction, ctx: Ctx): Promise<number |
   const iat = unixSeconds(now)
   const number = nextKeySetNumber(newest, now)
   const exp = iat + KEY_SET_LIFE
-  const jws = await signJws(ctx.rootKey, KEY_SET_TYP, { iss: ctx.settings.issuer, number, iat, exp, keys })
+  const jws = signJws(ctx.rootKey, KEY_SET_TYP, { iss: ctx.settings.issuer, number, iat, exp, keys })
   await tx
     .insert(keySets)
     .values({ number, issuedAt: fromUnixSeconds(iat), expiresAt: fromUnixSeconds(exp), digest, jws })

@@ -31,7 +31,7 @@ export async function openStoredKey(key: StoredKey, masterKey: Uint8Array): Prom
   const { kid, product, use } = key
   const pkcs8 = open(masterKey, sealName(product, use, kid), key.sealedPrivateKey)
   if (!pkcs8) throw unopenable(key)
-  const signing = await openSigningKey(pkcs8, { product, use })
+  const signing = openSigningKey(pkcs8, { product, use })
   const raw = Buffer.from(key.publicKeyHex, 'hex')
   const role = { product, use, status: 'active' as const, nbf: unixSeconds(key.notBefore) }
   const imported = await importTrustedKey(raw, role, kid)

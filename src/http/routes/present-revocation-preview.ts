@@ -18,6 +18,8 @@ export function presentRevocationPreview(preview: RevocationPreview, now: Date):
       static_jwts: shown(signed.staticJwts),
       license_keys: { ...shown(signed.licenseKeys), offline: signed.offlineKeys },
       entitlement_tokens: signed.entitled,
+      allotments: shown(signed.allotments),
+      offline_answers: shown(signed.offlineAnswers),
     },
     instances: signed.instances.map(({ instanceKey, instanceId, leaseEndsAt }) => ({
       id: publicId('ins', instanceKey),

@@ -18,7 +18,7 @@ export function mountSigningRoutes(app: Router): void {
   app.use(keySetRoute.path, revalidated)
   app.openapi(createRoute(jwksRoute), async (c) => {
     const { db, clock } = c.get('ctx')
-    return c.json(await publicJwks(db, clock.now()), 200, JWKS_HEADERS)
+    return c.json(await publicJwks(db, clock.now(), c.req.valid('query').product), 200, JWKS_HEADERS)
   })
   app.openapi(createRoute(keySetRoute), async (c) => {
     return c.text((await currentKeySet(c.get('ctx'))).jws, 200, KEY_SET_HEADERS)

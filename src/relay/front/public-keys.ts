@@ -23,15 +23,15 @@ export function mountPublicKeys(app: Hono, { upstream, keys }: PublicKeysContext
   })
   app.get('/.well-known/jwks.json', async (c) => {
     const set = await fresh()
-    return set === null ? missing(c) : c.body(JSON.stringify({ keys: jwks(set) }), 200, JWK_SET_TYPE)
+    if (set === null) return missing(c)
+    const keys = jwks(set, c.req.query('product'))
+    return keys === null ? unknownProduct(c) : c.body(JSON.stringify({ keys }), 200, JWK_SET_TYPE)
   })
   app.get('/api/v1/signing-key', async (c) => {
     const set = await fresh()
     if (set === null) return missing(c)
     const hex = signingKey(set, c.req.query('product'))
-    return hex === null
-      ? problem(c, 'product_unknown', 'The key set has no signing key of this product.')
-      : c.json({ public_key: hex })
+    return hex === null ? unknownProduct(c) : c.json({ public_key: hex })
   })
 
   /** Only what the pinned roots signed: an answer that they did not sign is nobody's business. */
@@ -44,6 +44,9 @@ export function mountPublicKeys(app: Hono, { upstream, keys }: PublicKeysContext
 const missing = (c: Context): Response =>
   problem(c, 'key_set_missing', 'No key set of the vendor has been had yet.')
 
+const unknownProduct = (c: Context): Response =>
+  problem(c, 'product_unknown', 'The key set has no signing key of this product.')
+
 /** The raw key in hex that verifies license keys and entitlement tokens; the first product's where none is named. */
 function signingKey(set: KeySet, product: string | undefined): string | null {
   const raw = set.claims.keys.filter(({ use, status }) => use === 'raw' && status === 'active')
@@ -54,12 +57,17 @@ function signingKey(set: KeySet, product: string | undefined): string | null {
 /** RFC 7517, section 8.5.2. */
 const JWK_SET_TYPE = { 'Content-Type': 'application/jwk-set+json' }
 
-/** The keys that verify JWTs now, as the vendor's own JWK set lists them. */
-function jwks(set: KeySet): Record<string, string>[] {
-  return set.claims.keys
+/**
+ * The keys that verify license JWTs now, as the vendor's own JWK set lists them: of one product, or of all for clients
+ * that check `aud`. Never those that sign directives (T4). Null for a product that the set does not name.
+ */
+function jwks(set: KeySet, product: string | undefined): Record<string, string>[] | null {
+  const found = set.claims.keys.filter((key) => product === undefined || key.product === product)
+  if (product !== undefined && found.length === 0) return null
+  return found
     .filter(
       ({ use, status }) =>
-        use === 'jws' && (status === 'active' || status === 'retiring' || status === 'pending'),
+        use === 'license' && (status === 'active' || status === 'retiring' || status === 'pending'),
     )
     .map(({ kid, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid, use: 'sig', alg: 'EdDSA' }))
 }

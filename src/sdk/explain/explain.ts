@@ -33,6 +33,7 @@ export function explain(state: SdkState): Explanation {
     customer: chosen?.customer ?? null,
     trial: chosen?.trial ?? false,
     relay: chosen?.relay ?? null,
+    directives: config.directives,
     expiresAt: dateOf(expiresAt),
     graceEndsAt: dateOf(graceEnd),
     graceDaysLeft: inGrace ? Math.max(0, Math.ceil((graceEnd - nowSeconds(state.time)) / DAY)) : null,

@@ -64,6 +64,11 @@ export interface Explanation {
   licenseId: string | null
   customer: string | null
   trial: boolean
+  /**
+   * What directives and offline answers are verified with: the root-signed key set, or `control` keys that are pinned by
+   * hand. `none`: no control key is trusted, so that none of them can take effect.
+   */
+  directives: 'key_set' | 'pinned_keys' | 'none'
   /** The relay that leased the license while the vendor could not be reached; null where the vendor granted it. */
   relay: string | null
   /** RFC 3339, or null where nothing ends. */

@@ -26,6 +26,9 @@ export function textOf(explanation: Omit<Explanation, 'text'>): string {
     ...line('License', explanation.licenseId),
     ...line('Leased by relay', explanation.relay),
     `Instance: ${explanation.instanceId} (${explanation.role})`,
+    ...(explanation.directives === 'none'
+      ? ['Directives: none can be verified, for neither a root nor a control key is pinned']
+      : []),
     ...line('Expires', explanation.expiresAt),
     ...(explanation.graceDaysLeft === null
       ? []

@@ -11,7 +11,7 @@ import { LicenseOptionsError } from './error.ts'
 import { checkRights, checkTrust, isObject, type Mistakes } from './parts.ts'
 
 export interface CheckedOptions
-  extends Omit<Config, 'instanceId' | 'bootId' | 'hostname' | 'os' | 'arch' | 'issuer'> {
+  extends Omit<Config, 'instanceId' | 'bootId' | 'hostname' | 'os' | 'arch' | 'issuer' | 'directives'> {
   trust: TrustOptions
   instanceId: string | null
   token: string | null

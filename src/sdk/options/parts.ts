@@ -8,7 +8,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `offline`: there is no server, so issuer and roots may both be left out. */
+/**
+ * `offline`: there is no server, so issuer and roots may both be left out. An issuer without roots needs keys of both
+ * uses that name it.
+ */
 export function checkTrust(value: unknown, offline: boolean, mistakes: Mistakes): TrustOptions {
   const trust: TrustOptions = { issuer: '', roots: [] }
   if (!isObject(value)) {
@@ -20,7 +23,8 @@ export function checkTrust(value: unknown, offline: boolean, mistakes: Mistakes)
   if (isOffline) trust.issuer = ''
   else if (typeof issuer === 'string' && issuer !== '') trust.issuer = issuer
   else mistakes.push('trust.issuer must be the exact iss of the server')
-  if (isOffline) trust.roots = []
+  const byHand = roots === undefined && keys !== undefined
+  if (isOffline || byHand) trust.roots = []
   else if (
     isList(roots) &&
     roots.length >= 1 &&
@@ -33,13 +37,32 @@ export function checkTrust(value: unknown, offline: boolean, mistakes: Mistakes)
   }
   if (keys !== undefined) {
     if (isList(keys) && keys.every(isPinnedKey)) trust.keys = keys
-    else mistakes.push('trust.keys must be a list of { x, use: "jws" | "raw", kid? }')
+    else mistakes.push('trust.keys must be a list of { x, use: "license" | "control" | "raw", kid? }')
   }
+  if (byHand && !isOffline) mistakes.push(...missingUses(trust.keys ?? []))
   if (minNumber !== undefined) {
     if (Number.isSafeInteger(minNumber) && Number(minNumber) >= 0) trust.minNumber = Number(minNumber)
     else mistakes.push('trust.minNumber must be a whole number from 0')
   }
   return trust
+}
+
+/** Without a root, nothing but these keys says whose license JWTs and whose directives count (T4). */
+function missingUses(keys: readonly PinnedKey[]): string[] {
+  const has = (use: PinnedKey['use']) => keys.some((key) => key.use === use)
+  const otherwise = 'Pin the root key in trust.roots, whose key set names all keys, or add'
+  return [
+    ...(has('license')
+      ? []
+      : [
+          `trust.keys has no license key: no license JWT could be verified. ${otherwise} { x, use: "license" }`,
+        ]),
+    ...(has('control')
+      ? []
+      : [
+          `trust.keys has no control key: no directive could be verified, so that a suspension or an action never took effect. ${otherwise} { x, use: "control" }`,
+        ]),
+  ]
 }
 
 /** Features and limits of a tier. */
@@ -77,7 +100,7 @@ function isPinnedKey(value: unknown): value is PinnedKey {
   const { x, use, kid } = value
   return (
     readPublicKey(x) !== null &&
-    (use === 'jws' || use === 'raw') &&
+    (use === 'license' || use === 'control' || use === 'raw') &&
     (kid === undefined || typeof kid === 'string')
   )
 }

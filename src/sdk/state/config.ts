@@ -1,4 +1,5 @@
 // What does not change while the SDK runs: the options, checked and completed. Holds credentials; never shown.
+import type { Explanation } from '../explain/explanation.ts'
 import type { Limits } from '../grants/grant.ts'
 import type { ClockPolicy, TierGrant } from '../options.ts'
 
@@ -8,6 +9,8 @@ export interface Config {
   /** Without a slash at its end; null: nothing is ever sent. */
   serverUrl: string | null
   issuer: string
+  /** What directives are verified with: see `Explanation.directives`. */
+  directives: Explanation['directives']
   instanceId: string
   /** UUID of this process start. */
   bootId: string

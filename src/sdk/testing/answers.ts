@@ -46,7 +46,7 @@ export async function answer(world: World, question: Question): Promise<Response
     case 'key_set':
       return new Response(await world.keys.keySet(), { headers: { 'Content-Type': 'application/jwt' } })
     case 'jwks': {
-      const { kid, x } = world.keys.jws(false)
+      const { kid, x } = world.keys.license(false)
       return Response.json({ keys: [{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid, x }] })
     }
     case 'signing_key':

@@ -5,24 +5,26 @@ import { forgedBy, keySetKey, makeKey, signJws, type TestKey } from './signing.t
 export interface TestKeys {
   readonly root: TestKey
   readonly number: number
-  /** The key that signs now; a stranger's under its name where a forger is at work. */
-  jws(forged: boolean): TestKey
+  /** The keys that sign now; a stranger's under their names where a forger is at work. */
+  license(forged: boolean): TestKey
+  control(forged: boolean): TestKey
   raw: TestKey
   /** The published set. */
   keySet(): Promise<string>
-  /** A new key signs from now on. The old one retires in peace, or verifies nothing any more. */
+  /** New keys sign from now on. The old ones retire in peace, or verify nothing any more. */
   rotate(old: 'retiring' | 'revoked'): Promise<void>
 }
 
 /** `now` in unix seconds. */
 export async function makeKeys(issuer: string, product: string, now: () => number): Promise<TestKeys> {
-  const [root, first, raw, stranger] = await Promise.all([makeKey(), makeKey(), makeKey(), makeKey()])
-  let active = first
+  const [root, raw, stranger] = await Promise.all([makeKey(), makeKey(), makeKey()])
+  let [license, control] = await Promise.all([makeKey(), makeKey()])
   let number = now()
   let publishedAt = now()
   let published: Promise<string> | null = null
   let keys: KeySetKey[] = [
-    keySetKey(first, product, 'jws', 'active', 0),
+    keySetKey(license, product, 'license', 'active', 0),
+    keySetKey(control, product, 'control', 'active', 0),
     keySetKey(raw, product, 'raw', 'active', 0),
   ]
 
@@ -38,7 +40,8 @@ export async function makeKeys(issuer: string, product: string, now: () => numbe
     get number() {
       return number
     },
-    jws: (forged) => (forged ? forgedBy(stranger, active) : active),
+    license: (forged) => (forged ? forgedBy(stranger, license) : license),
+    control: (forged) => (forged ? forgedBy(stranger, control) : control),
     keySet() {
       // Signed anew before the set of a long test runs out.
       if (now() - publishedAt > KEY_SET_LIFE / 2) publish()
@@ -47,12 +50,13 @@ export async function makeKeys(issuer: string, product: string, now: () => numbe
       return published
     },
     async rotate(old) {
-      const next = await makeKey()
+      const before = [license.kid, control.kid]
+      ;[license, control] = await Promise.all([makeKey(), makeKey()])
       keys = [
-        ...keys.map((key) => (key.kid === active.kid ? { ...key, status: old } : key)),
-        keySetKey(next, product, 'jws', 'active', now()),
+        ...keys.map((key) => (before.includes(key.kid) ? { ...key, status: old } : key)),
+        keySetKey(license, product, 'license', 'active', now()),
+        keySetKey(control, product, 'control', 'active', now()),
       ]
-      active = next
       publish()
     },
   }

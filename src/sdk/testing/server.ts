@@ -79,7 +79,7 @@ export interface TestServer {
   skewClock(ms: number): void
   /** The server was restored from an old backup: it knows no instance token any more. */
   forgetInstances(): void
-  /** A new signing key from now on. The old one goes on verifying, unless it was stolen: `revoked`. */
+  /** New license and control keys from now on. The old ones go on verifying, unless they were stolen: `revoked`. */
   rotateKeys(old?: 'retiring' | 'revoked'): Promise<void>
   /** Seconds between heartbeats and refreshes that the server asks for. */
   setIntervals(intervals: { heartbeat?: number; refresh?: number }): void

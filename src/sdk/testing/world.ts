@@ -71,7 +71,7 @@ export async function issueJwt(world: World, lease: Lease, forged = false): Prom
     ...(lease.instanceId === undefined ? {} : { instance_id: lease.instanceId }),
     ...(lease.refreshable === false ? {} : { refresh_url: `${world.url}/api/v1/licenses/refresh` }),
   }
-  const jwt = await signJws(world.keys.jws(forged), LICENSE_TYP, claims)
+  const jwt = await signJws(world.keys.license(forged), LICENSE_TYP, claims)
   if (!forged) world.issued.add(jwt)
   return jwt
 }
@@ -89,7 +89,7 @@ export interface Word {
 export function issueDirective(world: World, word: Word, forged = false): Promise<string> {
   const { action, keys } = world
   const iat = world.now()
-  return signJws(keys.jws(forged), DIRECTIVE_TYP, {
+  return signJws(keys.control(forged), DIRECTIVE_TYP, {
     iss: world.issuer,
     aud: world.product,
     sub: word.instanceId,

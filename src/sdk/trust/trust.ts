@@ -85,7 +85,7 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
 
   /** Fetches the published set, at most once per 30 s. Whether it is a newer one than before. */
   async function refetch(): Promise<boolean> {
-    if (port.monotonic() - fetchedAt < REFETCH) return false
+    if (roots === null || port.monotonic() - fetchedAt < REFETCH) return false
     fetchedAt = port.monotonic()
     const before = current?.set.claims.number ?? -1
     const token = await port.fetchKeySet()
@@ -100,6 +100,12 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
     const mayBeNewer =
       !result.ok && (result.reason === 'unknown_key' || result.reason === 'key_not_yet_valid')
     return mayBeNewer && (await refetch()) ? attempt() : result
+  }
+
+  /** Under a root: by a set that has not run out, and is none older than the directive's. Keys pinned by hand have none. */
+  function mayTake(number: number): boolean {
+    if (roots === null) return true
+    return current !== null && number <= current.set.claims.number && allowsTaking(current.set, scope())
   }
 
   const scope = () => ({ issuer: port.issuer, product: port.product, keys, now: port.now() })
@@ -149,8 +155,7 @@ export async function openTrust(options: TrustOptions, port: TrustPort): Promise
       const known = () => current?.set.claims.number ?? -1
       if (result.claims.keys > known() && (await refetch())) result = await read()
       if (!result.ok) return result
-      const mayTake = current !== null && result.claims.keys <= known() && allowsTaking(current.set, scope())
-      if (takesAway(result.claims) && !mayTake) {
+      if (takesAway(result.claims) && !mayTake(result.claims.keys)) {
         return {
           ok: false,
           reason: 'key_set_expired',

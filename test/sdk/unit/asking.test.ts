@@ -133,6 +133,7 @@ function firstState(): SdkState {
       version: '1.0.0',
       serverUrl: 'https://license.example.com',
       issuer: 'https://license.example.com',
+      directives: 'key_set',
       instanceId: 'i1',
       bootId: '00000000-0000-4000-8000-000000000000',
       apiKey: 'sk-1',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { KeyStatus, KeyUse } from '../../../src/contract/claims.ts'
 import type { LicenseChange } from '../../../src/sdk/public/license.ts'
-import { makePair } from '../../unit/license/fixtures.ts'
+import { makePair, type Pair } from '../../unit/license/fixtures.ts'
 import { DAY, HOUR, json, makeWorld, start, thumbprint, warnings } from './support/world.ts'
 
 const MINUTE = 60_000
@@ -71,11 +72,11 @@ describe('a fresh directive', () => {
     const kill = { action: 'kill' } as const
     const stale = world.server.directiveFor(seen?.body, kill)
     const other = makePair()
-    const own = world.server.jws
+    const own = world.server.controlPair
     const forge = (body: { instance_id: string; nonce: string }) => {
-      world.server.jws = other
+      world.server.controlPair = other
       const forged = world.server.directiveFor(body, kill)
-      world.server.jws = own
+      world.server.controlPair = own
       return forged
     }
     for (const directive of [
@@ -147,15 +148,24 @@ describe('an action', () => {
 
 describe('the key set', () => {
   const rotated = (world: ReturnType<typeof makeWorld>, status: 'retiring' | 'revoked') => {
-    const old = world.server.jws
-    const next = makePair()
+    const { licensePair, controlPair } = world.server
+    const role = { product: 'keldris', nbf: 0 } as const
+    const key = (pair: Pair, use: KeyUse, is: KeyStatus) => ({
+      kid: thumbprint(pair),
+      x: pair.x,
+      use,
+      status: is,
+      ...role,
+    })
     world.server.keySetNumber++
+    world.server.licensePair = makePair()
+    world.server.controlPair = makePair()
     world.server.keySetKeys = [
-      { kid: thumbprint(old), x: old.x, use: 'jws', product: 'keldris', nbf: 0, status },
-      { kid: thumbprint(next), x: next.x, use: 'jws', product: 'keldris', nbf: 0, status: 'active' },
+      key(licensePair, 'license', status),
+      key(controlPair, 'control', status),
+      key(world.server.licensePair, 'license', 'active'),
+      key(world.server.controlPair, 'control', 'active'),
     ]
-    world.server.jws = next
-    return old
   }
 
   test('is followed when the keys rotate, and fetched no more than once in 30 seconds', async () => {
@@ -168,7 +178,8 @@ describe('the key set', () => {
     expect(license.state).toBe('ACTIVE')
     expect(license.diagnostics().keySetNumber).toBe(8)
     expect(world.server.keySetFetches).toBe(2)
-    world.server.jws = makePair()
+    world.server.licensePair = makePair()
+    world.server.controlPair = makePair()
     for (let i = 0; i < 5; i++) await license.refreshNow()
     expect(world.server.keySetFetches).toBe(2)
     expect(license.state).toBe('ACTIVE')

@@ -143,13 +143,14 @@ describe('a verified word and a disk that fails', () => {
 describe('a large key set', () => {
   const large = (world: World) => {
     const retired = Array.from({ length: 400 }, () => makePair())
-    world.server.keySetKeys = [world.server.jws, world.server.raw, ...retired].map((pair, i) => ({
+    const { licensePair, raw, controlPair } = world.server
+    world.server.keySetKeys = [licensePair, raw, controlPair, ...retired].map((pair, i) => ({
       kid: thumbprint(pair),
       x: pair.x,
-      use: i === 1 ? 'raw' : 'jws',
+      use: i === 1 ? 'raw' : i === 2 ? 'control' : 'license',
       product: 'keldris',
       nbf: 0,
-      status: i < 2 ? 'active' : 'retired',
+      status: i < 3 ? 'active' : 'retired',
     }))
   }
 

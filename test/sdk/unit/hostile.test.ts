@@ -10,11 +10,11 @@ function hostileAnswers(
   stale: { jwt: string; directive: string },
 ): fc.Arbitrary<(request: Received) => Answer> {
   const evil = makePair()
-  const own = world.server.jws
+  const own = world.server.controlPair
   const forgedDirective = (request: Received) => {
-    world.server.jws = evil
+    world.server.controlPair = evil
     const directive = world.server.directiveFor(request.body, { action: 'kill', status: 'revoked' })
-    world.server.jws = own
+    world.server.controlPair = own
     return directive
   }
   const text = fc.string({ maxLength: 300 })

@@ -272,13 +272,12 @@ describe('the server’s word and an envelope', () => {
   const named = `lic_${licenseId.replaceAll('-', '')}`
 
   async function online(world: World) {
-    const { root, jws } = world.server
+    const { root } = world.server
     const trust = {
       issuer: 'https://license.example.com',
       roots: [root.x],
       keys: [{ x: raw.x, use: 'raw' as const }],
     }
-    void jws
     return { serverUrl: 'https://license.example.com', trust, apiKey: 'sk-1' }
   }
 

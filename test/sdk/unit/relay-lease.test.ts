@@ -23,11 +23,11 @@ beforeEach(() => {
 })
 
 /** Signed by the vendor a day ago, for 20 days: tier pro, 5 days of grace. */
-function allotment(claims: object = {}, pair = world.server.jws): string {
+function allotment(claims: object = {}, pair = world.server.controlPair): string {
   const now = world.server.iat()
   return nodeJws(
     pair,
-    { alg: 'EdDSA', typ: 'leasehold-allotment+jwt', kid: thumbprint(world.server.jws) },
+    { alg: 'EdDSA', typ: 'leasehold-allotment+jwt', kid: thumbprint(world.server.controlPair) },
     {
       ...allotmentClaims(relay.x),
       license_id: 'lic_1',

@@ -150,7 +150,7 @@ describe('the start with a static token', () => {
   test('takes no network and writes no cache', async () => {
     const world = makeWorld()
     const token = world.server.jwt({ exp: world.server.iat() + 365 * 86_400 })
-    const pinned = [{ x: world.server.jws.x, use: 'jws' as const }]
+    const pinned = [{ x: world.server.licensePair.x, use: 'license' as const }]
     world.server.down = 'hang'
     const { license, took } = await start(world, {
       token,

@@ -5,9 +5,10 @@ import { trustKeys } from '../../../src/license/trusted-keys.ts'
 import { INSTANCE, ISSUER, licenseClaims, NOW, nodeJws, PRODUCT, trust } from './fixtures.ts'
 import { activationPayload, kids, ownTrust, pairs } from './signed-objects.ts'
 
-const sign = (typ: string, claims: object) => nodeJws(pairs.jws, { alg: 'EdDSA', typ, kid: kids.jws }, claims)
-const grant = (more: object) => sign(LICENSE_TYP, { ...licenseClaims, ...more })
-const answer = (more: object = {}) => sign(ACTIVATION_TYP, { ...activationPayload, ...more })
+const signed = (use: 'license' | 'control', typ: string, claims: object) =>
+  nodeJws(pairs[use], { alg: 'EdDSA', typ, kid: kids[use] }, claims)
+const grant = (more: object) => signed('license', LICENSE_TYP, { ...licenseClaims, ...more })
+const answer = (more: object = {}) => signed('control', ACTIVATION_TYP, { ...activationPayload, ...more })
 const verify = (token: string, more: object = {}) =>
   verifyActivation(token, {
     issuer: ISSUER,
@@ -20,7 +21,7 @@ const verify = (token: string, more: object = {}) =>
   })
 
 test('an answer comes with the license that it grants', async () => {
-  expect(await verify(answer())).toMatchObject({ ok: true, license: licenseClaims, grantKid: kids.jws })
+  expect(await verify(answer())).toMatchObject({ ok: true, license: licenseClaims, grantKid: kids.license })
 })
 
 test.each([
@@ -51,8 +52,11 @@ test('it is installed in time, and holds after; its key may retire, and not be r
   expect(await verify(answer(), { now: activationPayload.exp - 1 })).toMatchObject({ ok: true })
   expect(await verify(answer(), late)).toMatchObject({ ok: false, reason: 'expired' })
   expect(await verify(answer(), { ...late, age: 'any' })).toMatchObject({ ok: true })
-  const as = async (status: 'retired' | 'revoked') =>
-    verify(answer(), { keys: trustKeys([await trust(pairs.jws, { use: 'jws', status })]) })
+  const as = async (status: 'retired' | 'revoked') => {
+    const license = await trust(pairs.license, { use: 'license', status })
+    const control = await trust(pairs.control, { use: 'control', status })
+    return verify(answer(), { keys: trustKeys([license, control]) })
+  }
   expect(await as('retired')).toMatchObject({ ok: true })
   expect(await as('revoked')).toMatchObject({ ok: false, reason: 'key_revoked' })
 })

@@ -50,18 +50,19 @@ describe('every signed object against every verifier', () => {
   )
 
   test('is what the server signs, to the letter', async () => {
-    const jws = await openSigningKey(pairs.jws.pkcs8, { product: PRODUCT, use: 'jws' })
-    const raw = await openSigningKey(pairs.raw.pkcs8, { product: PRODUCT, use: 'raw' })
-    const root = await openRootKey(pairs.root.pkcs8)
+    const license = openSigningKey(pairs.license.pkcs8, { product: PRODUCT, use: 'license' })
+    const control = openSigningKey(pairs.control.pkcs8, { product: PRODUCT, use: 'control' })
+    const raw = openSigningKey(pairs.raw.pkcs8, { product: PRODUCT, use: 'raw' })
+    const root = openRootKey(pairs.root.pkcs8)
     const minted: Record<string, string> = {
-      'license JWT': await signJws(jws, LICENSE_TYP, licenseClaims),
-      directive: await signJws(jws, DIRECTIVE_TYP, directiveClaims),
-      allotment: await signJws(jws, ALLOTMENT_TYP, allotmentClaims(pairs.relay.x)),
-      'offline answer': await signJws(jws, ACTIVATION_TYP, activationPayload),
-      'key set': await signJws(root, KEY_SET_TYP, keySetClaims([])),
-      'entitlement token': await signRaw(raw, 'entitlement_token', entitlementPayload),
-      'license key': await signRaw(raw, 'license_key', licenseKeyPayload),
-      envelope: await signRaw(raw, 'envelope', envelopePayload),
+      'license JWT': signJws(license, LICENSE_TYP, licenseClaims),
+      directive: signJws(control, DIRECTIVE_TYP, directiveClaims),
+      allotment: signJws(control, ALLOTMENT_TYP, allotmentClaims(pairs.relay.x)),
+      'offline answer': signJws(control, ACTIVATION_TYP, activationPayload),
+      'key set': signJws(root, KEY_SET_TYP, keySetClaims([])),
+      'entitlement token': signRaw(raw, 'entitlement_token', entitlementPayload),
+      'license key': signRaw(raw, 'license_key', licenseKeyPayload),
+      envelope: signRaw(raw, 'envelope', envelopePayload),
     }
     // A relay's own key signs its leases.
     expect(Object.keys(minted).sort()).toEqual(names.filter((name) => name !== 'relay lease').sort())
@@ -102,7 +103,8 @@ describe('another product', () => {
 
   test.each(ofProduct)('has keys that sign no $name for this product', async ({ name, payload, verify }) => {
     const keys = trustKeys([
-      await trust(pairs.jws, { use: 'jws', product: 'other' }),
+      await trust(pairs.license, { use: 'license', product: 'other' }),
+      await trust(pairs.control, { use: 'control', product: 'other' }),
       await trust(pairs.raw, { use: 'raw', product: 'other' }),
     ])
     expect((await verify(token(name), { product: PRODUCT, keys })).ok).toBe(false)

@@ -16,7 +16,7 @@ import {
 } from './fixtures.ts'
 
 const pair = makePair()
-const key = await trust(pair, { use: 'jws' })
+const key = await trust(pair, { use: 'control' })
 const expected: DirectiveExpectation = {
   issuer: ISSUER,
   product: PRODUCT,
@@ -75,7 +75,7 @@ describe('a directive', () => {
   })
 
   test('is refused under a retired key, which verifies old grants only', async () => {
-    const keys = trustKeys([await trust(pair, { use: 'jws', status: 'retired' })])
+    const keys = trustKeys([await trust(pair, { use: 'control', status: 'retired' })])
     expect(await outcome(directiveClaims, { keys })).toBe(`key_retired ${key.kid}`)
   })
 })

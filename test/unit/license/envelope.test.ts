@@ -154,8 +154,8 @@ describe('an envelope', () => {
     expect(await verifyEnvelope(envelope(payload), { ...expected, product: 'other' })).toMatchObject({
       reason: 'bad_signature',
     })
-    const jws = trustKeys([await trust(pair, { use: 'jws' })])
-    expect(await verifyEnvelope(envelope(payload), { ...expected, keys: jws })).toMatchObject({
+    const otherUse = trustKeys([await trust(pair, { use: 'license' })])
+    expect(await verifyEnvelope(envelope(payload), { ...expected, keys: otherUse })).toMatchObject({
       reason: 'bad_signature',
     })
   })

@@ -7,7 +7,7 @@ import { licenseClaims, makePair, NOW, nodeJws, nodeRaw, trust } from './fixture
 
 const pair = makePair()
 const foreign = makePair()
-const key = await trust(pair, { use: 'jws' })
+const key = await trust(pair, { use: 'license' })
 const header = { alg: 'EdDSA', typ: LICENSE_TYP, kid: key.kid }
 const good = nodeJws(pair, header, licenseClaims)
 const expected: JwsExpectation = {
@@ -147,39 +147,39 @@ describe('a key', () => {
     reason(good, { keys: trustKeys([await trust(pair, role)]), ...changes })
 
   test('that is revoked verifies nothing, whatever the caller accepts', async () => {
-    expect(await under({ use: 'jws', status: 'revoked' })).toBe('key_revoked')
-    expect(await under({ use: 'jws', status: 'revoked' }, { acceptRetired: true })).toBe('key_revoked')
+    expect(await under({ use: 'license', status: 'revoked' })).toBe('key_revoked')
+    expect(await under({ use: 'license', status: 'revoked' }, { acceptRetired: true })).toBe('key_revoked')
   })
 
   test('that is retired verifies only where the caller accepts it', async () => {
-    expect(await under({ use: 'jws', status: 'retired' })).toBe('key_retired')
-    expect(await under({ use: 'jws', status: 'retired' }, { acceptRetired: true })).toBe('ok')
+    expect(await under({ use: 'license', status: 'retired' })).toBe('key_retired')
+    expect(await under({ use: 'license', status: 'retired' }, { acceptRetired: true })).toBe('ok')
   })
 
   test.each(['pending', 'active', 'retiring'] as const)('that is %s verifies', async (status) => {
-    expect(await under({ use: 'jws', status })).toBe('ok')
+    expect(await under({ use: 'license', status })).toBe('ok')
   })
 
   test('verifies nothing issued before its first second', async () => {
-    expect(await under({ use: 'jws', status: 'pending', nbf: NOW })).toBe('ok')
-    expect(await under({ use: 'jws', status: 'pending', nbf: NOW + 1 })).toBe('key_not_yet_valid')
+    expect(await under({ use: 'license', status: 'pending', nbf: NOW })).toBe('ok')
+    expect(await under({ use: 'license', status: 'pending', nbf: NOW + 1 })).toBe('key_not_yet_valid')
   })
 
-  test('of the raw use never verifies a JWS', async () => {
-    expect(await under({ use: 'raw' })).toBe('wrong_use')
+  test.each(['control', 'raw'] as const)('of the use %s never verifies a license JWT (T4)', async (use) => {
+    expect(await under({ use })).toBe('wrong_use')
   })
 
   test('of another product never verifies, and a product is never the one its key does not belong to', async () => {
-    expect(await under({ use: 'jws', product: 'other' })).toBe('wrong_product')
-    expect(await under({ use: 'jws', product: 'other' }, { product: null })).toBe('wrong_audience')
-    expect(await under({ use: 'jws' }, { product: null })).toBe('ok')
+    expect(await under({ use: 'license', product: 'other' })).toBe('wrong_product')
+    expect(await under({ use: 'license', product: 'other' }, { product: null })).toBe('wrong_audience')
+    expect(await under({ use: 'license' }, { product: null })).toBe('ok')
   })
 
   test('is trusted once: under one kid, with one product and one use', async () => {
-    const jws = await trust(pair, { use: 'jws' })
+    const jws = await trust(pair, { use: 'license' })
     expect(() => trustKeys([jws, { ...jws, product: 'other' }])).toThrow(RangeError)
     expect(() => trustKeys([jws, { ...jws, kid: 'other', use: 'raw' }])).toThrow(RangeError)
-    const sameName = { ...(await trust(foreign, { use: 'jws' })), kid: jws.kid }
+    const sameName = { ...(await trust(foreign, { use: 'license' })), kid: jws.kid }
     expect(() => trustKeys([jws, sameName])).toThrow(RangeError)
     expect(trustKeys([jws, { ...sameName, kid: 'other' }]).size).toBe(2)
   })

@@ -13,7 +13,7 @@ const entry = (pair: Pair, kid: string, changes: Partial<KeySetKey> = {}): KeySe
   kid,
   x: pair.x,
   product: 'keldris',
-  use: 'jws',
+  use: 'license',
   status: 'active',
   nbf: NOW,
   ...changes,

@@ -16,7 +16,7 @@ import {
 
 const DAY = 86_400
 const pair = makePair()
-const key = await trust(pair, { use: 'jws' })
+const key = await trust(pair, { use: 'license' })
 const token = (claims: unknown) => nodeJws(pair, { alg: 'EdDSA', typ: LICENSE_TYP, kid: key.kid }, claims)
 const expected: LicenseJwtExpectation = {
   issuer: ISSUER,

@@ -60,7 +60,7 @@ describe('the two-part form', () => {
   })
 
   test.each([
-    ['unknown_key', { use: 'jws' }],
+    ['unknown_key', { use: 'license' }],
     ['unknown_key', { use: 'raw', product: 'other' }],
     ['key_revoked key', { use: 'raw', status: 'revoked' }],
     ['key_retired key', { use: 'raw', status: 'retired' }],

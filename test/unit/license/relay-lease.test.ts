@@ -23,7 +23,7 @@ const vendor = makePair()
 const relay = makePair()
 const stranger = makePair()
 const strangerKid = await keyThumbprint(stranger.raw)
-const key = await trust(vendor, { use: 'jws' })
+const key = await trust(vendor, { use: 'control' })
 const keys = trustKeys([key])
 const allotment = allotmentClaims(relay.x)
 const expected = {
@@ -48,8 +48,8 @@ const outcome = async (token: string, more: object = {}) => {
 
 describe('an allotment', () => {
   test('is verified with what it grants, and signed by mint/ as it stands', async () => {
-    const signer = await openSigningKey(vendor.pkcs8, { product: PRODUCT, use: 'jws' })
-    const token = await signJws(signer, ALLOTMENT_TYP, allotment)
+    const signer = openSigningKey(vendor.pkcs8, { product: PRODUCT, use: 'control' })
+    const token = signJws(signer, ALLOTMENT_TYP, allotment)
     const verified = await verifyAllotment(token, { ...expected, relayId: RELAY })
     expect(verified).toMatchObject({ ok: true, claims: allotment })
     expect(await verifyAllotment(token, { ...expected, relayId: 'rly_2' })).toMatchObject({
@@ -80,7 +80,7 @@ describe('an allotment', () => {
   })
 
   test('signed before its key was valid is refused', async () => {
-    const late = trustKeys([await trust(vendor, { use: 'jws', nbf: NOW + 1 })])
+    const late = trustKeys([await trust(vendor, { use: 'control', nbf: NOW + 1 })])
     const token = signAllotment(allotment)
     expect(await verifyAllotment(token, { ...expected, keys: late })).toMatchObject({
       reason: 'key_not_yet_valid',

@@ -40,13 +40,21 @@ import {
   trust,
 } from './fixtures.ts'
 
-export const pairs = { jws: makePair(), raw: makePair(), root: makePair(), relay: makePair() }
+export const pairs = {
+  license: makePair(),
+  control: makePair(),
+  raw: makePair(),
+  root: makePair(),
+  relay: makePair(),
+}
 export type Use = keyof typeof pairs
-const jwsKey = await trust(pairs.jws, { use: 'jws' })
+const licenseKey = await trust(pairs.license, { use: 'license' })
+const controlKey = await trust(pairs.control, { use: 'control' })
 const rawKey = await trust(pairs.raw, { use: 'raw' })
 const rootKey = await pin(pairs.root)
 export const kids: Record<Use, string> = {
-  jws: jwsKey.kid,
+  license: licenseKey.kid,
+  control: controlKey.kid,
   raw: rawKey.kid,
   root: rootKey.kid,
   relay: await keyThumbprint(pairs.relay.raw),
@@ -54,8 +62,8 @@ export const kids: Record<Use, string> = {
 const allotment = allotmentClaims(pairs.relay.x)
 /** A lease holds its allotment, so that one is signed already. */
 export const allotmentToken = nodeJws(
-  pairs.jws,
-  { alg: 'EdDSA', typ: ALLOTMENT_TYP, kid: kids.jws },
+  pairs.control,
+  { alg: 'EdDSA', typ: ALLOTMENT_TYP, kid: kids.control },
   allotment,
 )
 
@@ -65,7 +73,7 @@ export interface Trust {
   keys: TrustedKeys
 }
 
-export const ownTrust: Trust = { product: PRODUCT, keys: trustKeys([jwsKey, rawKey]) }
+export const ownTrust: Trust = { product: PRODUCT, keys: trustKeys([licenseKey, controlKey, rawKey]) }
 
 export interface SignedObject {
   name: string
@@ -78,7 +86,7 @@ export interface SignedObject {
 
 export const activationPayload = {
   ...activationClaims,
-  grant: nodeJws(pairs.jws, { alg: 'EdDSA', typ: LICENSE_TYP, kid: kids.jws }, licenseClaims),
+  grant: nodeJws(pairs.license, { alg: 'EdDSA', typ: LICENSE_TYP, kid: kids.license }, licenseClaims),
 }
 
 const common = { issuer: ISSUER, instanceId: INSTANCE, acceptRetired: true, now: NOW }
@@ -89,14 +97,14 @@ export const signedObjects: SignedObject[] = [
     name: 'license JWT',
     payload: licenseClaims,
     form: LICENSE_TYP,
-    use: 'jws',
+    use: 'license',
     verify: (token, trusted) => verifyLicenseJwt(token, { ...common, ...trusted, age: 'any' }),
   },
   {
     name: 'directive',
     payload: directiveClaims,
     form: DIRECTIVE_TYP,
-    use: 'jws',
+    use: 'control',
     verify: (token, trusted) =>
       verifyDirective(token, { ...common, ...trusted, nonce: NONCE, mayTake: true }),
   },
@@ -104,7 +112,7 @@ export const signedObjects: SignedObject[] = [
     name: 'offline answer',
     payload: activationPayload,
     form: ACTIVATION_TYP,
-    use: 'jws',
+    use: 'control',
     verify: (token, trusted) => verifyActivation(token, { ...common, ...trusted, age: 'unexpired' }),
   },
   {
@@ -118,7 +126,7 @@ export const signedObjects: SignedObject[] = [
     name: 'allotment',
     payload: allotment,
     form: ALLOTMENT_TYP,
-    use: 'jws',
+    use: 'control',
     verify: (token, trusted) => verifyAllotment(token, { ...common, ...trusted, age: 'any' }),
   },
   {
@@ -160,7 +168,8 @@ export function write(form: string, pair: Pair, payload: object, kid = kids[name
   return form === 'base64' ? inStandardAlphabet(raw) : raw
 }
 
-const nameOf = (pair: Pair): Use => (Object.keys(pairs) as Use[]).find((use) => pairs[use] === pair) ?? 'jws'
+const nameOf = (pair: Pair): Use =>
+  (Object.keys(pairs) as Use[]).find((use) => pairs[use] === pair) ?? 'license'
 
 const inStandardAlphabet = (token: string): string =>
   token

@@ -9,7 +9,7 @@ import {
 import { makePair } from './fixtures.ts'
 
 const pair = makePair()
-const role = { product: 'keldris', use: 'jws', status: 'active', nbf: 0 } as const
+const role = { product: 'keldris', use: 'license', status: 'active', nbf: 0 } as const
 
 describe('a public key', () => {
   test('is named by its RFC 7638 thumbprint, as another implementation computes it', async () => {

@@ -9,7 +9,7 @@ import { signRaw } from '../../../src/mint/sign-raw.ts'
 import { makePair, NOW, openPair, PRODUCT, trust } from '../license/fixtures.ts'
 
 const pair = makePair()
-const key = await openSigningKey(pair.pkcs8, { product: PRODUCT, use: 'raw' })
+const key = openSigningKey(pair.pkcs8, { product: PRODUCT, use: 'raw' })
 const keys = trustKeys([await trust(pair, { use: 'raw' })])
 const expected = { product: PRODUCT, keys, tenantId: 'acme', now: NOW, age: 'within_grace' } as const
 
@@ -44,7 +44,7 @@ const spki = createPublicKey(openPair(pair.pkcs8)).export({ format: 'der', type:
 describe('an envelope from the mint', () => {
   test('is byte for byte what the format says, verified with node:crypto alone', async () => {
     expect(spki.length).toBe(44)
-    const token = await signRaw(key, 'envelope', payload)
+    const token = signRaw(key, 'envelope', payload)
     expect(openWithNodeAlone(token, spki.toString('base64'))).toBe(
       `{"exp":${NOW + 86_400},"gracePeriodDays":7,"iat":${NOW},"label":"ACME prod",` +
         '"licenseId":"0190c2e4-7b1a-7c3d-8e4f-0123456789ab",' +
@@ -57,7 +57,7 @@ describe('an envelope from the mint', () => {
   test('has tier, features and instance at their alphabetical places, and no label when there is none', async () => {
     const { label: _, ...unlabelled } = payload
     const more = { ...unlabelled, tier: 'pro', instanceId: 'i-1', features: ['b', 'a'], limits: {} }
-    const token = await signRaw(key, 'envelope', more)
+    const token = signRaw(key, 'envelope', more)
     expect(openWithNodeAlone(token, spki.toString('base64'))).toBe(
       `{"exp":${NOW + 86_400},"features":["b","a"],"gracePeriodDays":7,"iat":${NOW},"instanceId":"i-1",` +
         '"licenseId":"0190c2e4-7b1a-7c3d-8e4f-0123456789ab","limits":{},"tenantId":"acme","tier":"pro"}',
@@ -65,9 +65,9 @@ describe('an envelope from the mint', () => {
   })
 
   test('is not made with a key of another use', async () => {
-    const jws = await openSigningKey(pair.pkcs8, { product: PRODUCT, use: 'jws' })
-    // @ts-expect-error a jws key signs no raw object
-    await expect(signRaw(jws, 'envelope', payload)).rejects.toThrow('jws key does not sign envelope')
+    const license = openSigningKey(pair.pkcs8, { product: PRODUCT, use: 'license' })
+    // @ts-expect-error a license key signs no raw object
+    expect(() => signRaw(license, 'envelope', payload)).toThrow('license key does not sign envelope')
   })
 
   test.each([
@@ -88,7 +88,7 @@ describe('an envelope from the mint', () => {
     [{ nonce: 'x' }, 'nonce is not a member'],
   ])('is not made with %o', async (change, message) => {
     const wrong = { ...payload, ...change } as EnvelopePayload
-    await expect(signRaw(key, 'envelope', wrong)).rejects.toThrow(message)
+    expect(() => signRaw(key, 'envelope', wrong)).toThrow(message)
   })
 })
 
@@ -116,8 +116,8 @@ describe('any envelope', () => {
   test('is verified with the content that it was minted with, and has one text', async () => {
     await fc.assert(
       fc.asyncProperty(envelopes, async (given) => {
-        const token = await signRaw(key, 'envelope', given)
-        expect(await signRaw(key, 'envelope', reversed(given))).toBe(token)
+        const token = signRaw(key, 'envelope', given)
+        expect(signRaw(key, 'envelope', reversed(given))).toBe(token)
         const read = await verifyEnvelope(token, expected)
         expect(read.ok && read.claims).toEqual(given)
         const text = openWithNodeAlone(token, spki.toString('base64'))
@@ -129,7 +129,7 @@ describe('any envelope', () => {
   })
 
   test('is refused once one character is another, or one is added or missing', async () => {
-    const token = await signRaw(key, 'envelope', payload)
+    const token = signRaw(key, 'envelope', payload)
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=.-_ \n'
     const damaged: string[] = []
     for (let i = 0; i < token.length; i++) {
@@ -142,7 +142,7 @@ describe('any envelope', () => {
   })
 
   test('is refused once one byte of payload or signature is another', async () => {
-    const token = await signRaw(key, 'envelope', payload)
+    const token = signRaw(key, 'envelope', payload)
     const parts = token.split('.').map((part) => Buffer.from(part, 'base64'))
     for (const [which, part] of parts.entries()) {
       for (let at = 0; at < part.length; at++) {

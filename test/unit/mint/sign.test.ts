@@ -2,6 +2,8 @@ import { createPublicKey, verify } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  ACTIVATION_TYP,
+  ALLOTMENT_TYP,
   DIRECTIVE_TYP,
   KEY_SET_TYP,
   LICENSE_TYP,
@@ -15,6 +17,8 @@ import { openRootKey, openSigningKey } from '../../../src/mint/keys.ts'
 import { signJws } from '../../../src/mint/sign-jws.ts'
 import { signRaw } from '../../../src/mint/sign-raw.ts'
 import {
+  activationClaims,
+  allotmentClaims,
   directiveClaims,
   entitlementPayload,
   ISSUER,
@@ -28,10 +32,11 @@ import {
   trust,
 } from '../license/fixtures.ts'
 
-const pairs = { jws: makePair(), raw: makePair(), root: makePair() }
-const jws = await openSigningKey(pairs.jws.pkcs8, { product: PRODUCT, use: 'jws' })
-const raw = await openSigningKey(pairs.raw.pkcs8, { product: PRODUCT, use: 'raw' })
-const root = await openRootKey(pairs.root.pkcs8)
+const pairs = { license: makePair(), control: makePair(), raw: makePair(), root: makePair() }
+const license = openSigningKey(pairs.license.pkcs8, { product: PRODUCT, use: 'license' })
+const control = openSigningKey(pairs.control.pkcs8, { product: PRODUCT, use: 'control' })
+const raw = openSigningKey(pairs.raw.pkcs8, { product: PRODUCT, use: 'raw' })
+const root = openRootKey(pairs.root.pkcs8)
 
 /** Checks with node:crypto alone, from the public key's bytes. */
 function nodeVerifies({ x }: Pair, data: string | Uint8Array, signature = ''): boolean {
@@ -42,23 +47,28 @@ const decoded = (part = '') => Buffer.from(part, 'base64url')
 
 describe('signing a JWS', () => {
   test.each([
-    [LICENSE_TYP, pairs.jws, () => signJws(jws, LICENSE_TYP, licenseClaims), licenseClaims],
-    [DIRECTIVE_TYP, pairs.jws, () => signJws(jws, DIRECTIVE_TYP, directiveClaims), directiveClaims],
-    [KEY_SET_TYP, pairs.root, () => signJws(root, KEY_SET_TYP, keySetClaims([])), keySetClaims([])],
-  ])('%s: node:crypto alone verifies what was signed', async (typ, pair, sign, claims) => {
-    const token = await sign()
+    [LICENSE_TYP, pairs.license, license, () => signJws(license, LICENSE_TYP, licenseClaims), licenseClaims],
+    [
+      DIRECTIVE_TYP,
+      pairs.control,
+      control,
+      () => signJws(control, DIRECTIVE_TYP, directiveClaims),
+      directiveClaims,
+    ],
+    [KEY_SET_TYP, pairs.root, root, () => signJws(root, KEY_SET_TYP, keySetClaims([])), keySetClaims([])],
+  ])('%s: node:crypto alone verifies what was signed', (typ, pair, { kid }, sign, claims) => {
+    const token = sign()
     const [header, payload, signature, ...rest] = token.split('.')
     expect(rest).toEqual([])
     expect(nodeVerifies(pair, `${header}.${payload}`, signature)).toBe(true)
     expect(nodeVerifies(makePair(), `${header}.${payload}`, signature)).toBe(false)
-    const kid = pair === pairs.root ? root.kid : jws.kid
     expect(JSON.parse(decoded(header).toString())).toEqual({ alg: 'EdDSA', typ, kid })
     expect(JSON.parse(decoded(payload).toString())).toEqual(claims)
     expect(token.startsWith('eyJ')).toBe(true)
   })
 
   test('any claims come back as they were', async () => {
-    const keys = trustKeys([await trust(pairs.jws, { use: 'jws' })])
+    const keys = trustKeys([await trust(pairs.license, { use: 'license' })])
     const word = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
       .filter((text) => !text.includes('\0'))
@@ -80,7 +90,7 @@ describe('signing a JWS', () => {
       .map((changes) => ({ ...licenseClaims, ...changes, limits: { ...changes.limits, unlimited: -1 } }))
     await fc.assert(
       fc.asyncProperty(claims, async (given) => {
-        const token = await signJws(jws, LICENSE_TYP, given)
+        const token = signJws(license, LICENSE_TYP, given)
         const expected = { issuer: ISSUER, product: PRODUCT, keys, acceptRetired: false, now: NOW } as const
         const result = await verifyLicenseJwt(token, { ...expected, age: 'unexpired' })
         expect(result.ok && result.claims).toEqual(given)
@@ -88,31 +98,54 @@ describe('signing a JWS', () => {
     )
   })
 
-  test('refuses a key of another use, in types and at run time', async () => {
+  test('refuses a key of another use, in types and at run time', () => {
     // @ts-expect-error a raw key signs no JWS
-    await expect(signJws(raw, LICENSE_TYP, licenseClaims)).rejects.toThrow('raw key does not sign')
+    expect(() => signJws(raw, LICENSE_TYP, licenseClaims)).toThrow('raw key does not sign')
+    // @ts-expect-error a control key signs no license JWT
+    expect(() => signJws(control, LICENSE_TYP, licenseClaims)).toThrow('control key does not sign')
     // @ts-expect-error the root signs key sets only
-    await expect(signJws(root, LICENSE_TYP, licenseClaims)).rejects.toThrow('root key does not sign')
+    expect(() => signJws(root, LICENSE_TYP, licenseClaims)).toThrow('root key does not sign')
+    // @ts-expect-error a license key signs no directive
+    expect(() => signJws(license, DIRECTIVE_TYP, directiveClaims)).toThrow('license key does not sign')
+    // @ts-expect-error a license key signs no allotment
+    expect(() => signJws(license, ALLOTMENT_TYP, allotmentClaims(pairs.raw.x))).toThrow('license key')
+    // @ts-expect-error a license key signs no offline answer
+    expect(() => signJws(license, ACTIVATION_TYP, { ...activationClaims, grant: '' })).toThrow('license key')
     // @ts-expect-error a product's key signs no key set
-    await expect(signJws(jws, KEY_SET_TYP, keySetClaims([]))).rejects.toThrow('jws key does not sign')
+    expect(() => signJws(control, KEY_SET_TYP, keySetClaims([]))).toThrow('control key does not sign')
   })
 
-  test('refuses claims of another typ, in types and at run time', async () => {
+  test('refuses claims of another typ, in types and at run time', () => {
     // @ts-expect-error a directive is no license
-    await expect(signJws(jws, LICENSE_TYP, directiveClaims)).rejects.toThrow('forbidden_member')
+    expect(() => signJws(license, LICENSE_TYP, directiveClaims)).toThrow('forbidden_member')
     // @ts-expect-error a license is no directive
-    await expect(signJws(jws, DIRECTIVE_TYP, licenseClaims)).rejects.toThrow('forbidden_member')
+    expect(() => signJws(control, DIRECTIVE_TYP, licenseClaims)).toThrow('forbidden_member')
   })
 
-  test('refuses what no verifier would take, and what belongs to another product', async () => {
-    const sign = (changes: Partial<LicenseClaims>) =>
-      signJws(jws, LICENSE_TYP, { ...licenseClaims, ...changes } as LicenseClaims)
-    await expect(sign({ exp: NOW - 1 })).rejects.toThrow('bad_member exp')
-    await expect(sign({ exp: Number.NaN })).rejects.toThrow('bad_member exp')
-    await expect(sign({ tier: '' })).rejects.toThrow('bad_member tier')
-    await expect(sign({ org_name: undefined as never })).rejects.toThrow('bad_member org_name')
-    await expect(sign({ aud: 'other' })).rejects.toThrow('another product')
-    await expect(sign({})).resolves.toMatch(/^eyJ/)
+  test('refuses what no verifier would take, and what belongs to another product', () => {
+    const sign = (changes: Partial<LicenseClaims>) => () =>
+      signJws(license, LICENSE_TYP, { ...licenseClaims, ...changes } as LicenseClaims)
+    expect(sign({ exp: NOW - 1 })).toThrow('bad_member exp')
+    expect(sign({ exp: Number.NaN })).toThrow('bad_member exp')
+    expect(sign({ tier: '' })).toThrow('bad_member tier')
+    expect(sign({ org_name: undefined as never })).toThrow('bad_member org_name')
+    expect(sign({ aud: 'other' })).toThrow('another product')
+    expect(sign({})()).toMatch(/^eyJ/)
+  })
+
+  test('writes the header of each typ and each key, however often they take turns', () => {
+    const typs = () => [
+      signJws(control, DIRECTIVE_TYP, directiveClaims),
+      signJws(control, ALLOTMENT_TYP, allotmentClaims(pairs.raw.x)),
+      signJws(license, LICENSE_TYP, licenseClaims),
+    ]
+    const headers = [...typs(), ...typs()].map((token) => JSON.parse(decoded(token.split('.')[0]).toString()))
+    const expected = [
+      { alg: 'EdDSA', typ: DIRECTIVE_TYP, kid: control.kid },
+      { alg: 'EdDSA', typ: ALLOTMENT_TYP, kid: control.kid },
+      { alg: 'EdDSA', typ: LICENSE_TYP, kid: license.kid },
+    ]
+    expect(headers).toEqual([...expected, ...expected])
   })
 })
 
@@ -120,8 +153,8 @@ describe('signing a raw object', () => {
   test.each([
     ['entitlement_token', () => signRaw(raw, 'entitlement_token', entitlementPayload), entitlementPayload],
     ['license_key', () => signRaw(raw, 'license_key', licenseKeyPayload), licenseKeyPayload],
-  ])('%s: node:crypto alone verifies what was signed', async (_, sign, given) => {
-    const token = await sign()
+  ])('%s: node:crypto alone verifies what was signed', (_, sign, given) => {
+    const token = sign()
     const [payload, signature, ...rest] = token.split('.')
     expect(rest).toEqual([])
     expect(token).toMatch(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/)
@@ -130,36 +163,36 @@ describe('signing a raw object', () => {
     expect(JSON.parse(decoded(payload).toString())).toEqual(given)
   })
 
-  test('the same payload gives the same text, in whatever order its members stand', async () => {
+  test('the same payload gives the same text, in whatever order its members stand', () => {
     const reversed = Object.fromEntries(
       Object.entries(licenseKeyPayload).reverse(),
     ) as unknown as LicenseKeyPayload
     expect(Object.keys(reversed)[0]).toBe('expires_at')
-    expect(await signRaw(raw, 'license_key', reversed)).toBe(
-      await signRaw(raw, 'license_key', licenseKeyPayload),
-    )
+    expect(signRaw(raw, 'license_key', reversed)).toBe(signRaw(raw, 'license_key', licenseKeyPayload))
   })
 
   test('verifies where its key is trusted', async () => {
     const keys = trustKeys([await trust(pairs.raw, { use: 'raw' })])
-    const token = await signRaw(raw, 'license_key', licenseKeyPayload)
+    const token = signRaw(raw, 'license_key', licenseKeyPayload)
     const expected = { product: PRODUCT, keys, acceptRetired: false, age: 'unexpired', now: NOW } as const
     expect(await verifyLicenseKey(token, expected)).toMatchObject({ ok: true, claims: licenseKeyPayload })
   })
 
-  test('refuses a key of another use, in types and at run time', async () => {
-    // @ts-expect-error a jws key signs no raw object
-    await expect(signRaw(jws, 'license_key', licenseKeyPayload)).rejects.toThrow('jws key does not sign')
+  test('refuses a key of another use, in types and at run time', () => {
+    // @ts-expect-error a license key signs no raw object
+    expect(() => signRaw(license, 'license_key', licenseKeyPayload)).toThrow('license key does not sign')
+    // @ts-expect-error a control key signs no raw object
+    expect(() => signRaw(control, 'license_key', licenseKeyPayload)).toThrow('control key does not sign')
     // @ts-expect-error nor does the root
-    await expect(signRaw(root, 'license_key', licenseKeyPayload)).rejects.toThrow('root key does not sign')
+    expect(() => signRaw(root, 'license_key', licenseKeyPayload)).toThrow('root key does not sign')
   })
 
-  test('refuses a payload of another kind or product, and what no verifier would take', async () => {
+  test('refuses a payload of another kind or product, and what no verifier would take', () => {
     // @ts-expect-error an entitlement token is no license key
-    await expect(signRaw(raw, 'license_key', entitlementPayload)).rejects.toThrow('forbidden_member nonce')
+    expect(() => signRaw(raw, 'license_key', entitlementPayload)).toThrow('forbidden_member nonce')
     const other = { ...licenseKeyPayload, product: 'other' }
-    await expect(signRaw(raw, 'license_key', other)).rejects.toThrow('another product')
+    expect(() => signRaw(raw, 'license_key', other)).toThrow('another product')
     const nameless = { ...licenseKeyPayload, customer_id: '' }
-    await expect(signRaw(raw, 'license_key', nameless)).rejects.toThrow('bad_member customer_id')
+    expect(() => signRaw(raw, 'license_key', nameless)).toThrow('bad_member customer_id')
   })
 })

@@ -29,7 +29,7 @@ export async function signDirective(
   if (nonce === undefined) return undefined
   const keyring = await ctx.keyring.current(subject.productCode)
   const iat = unixSeconds(subject.at)
-  return signJws(keyring.signer(subject.productCode, 'jws', subject.at), DIRECTIVE_TYP, {
+  return signJws(keyring.signer(subject.productCode, 'control', subject.at), DIRECTIVE_TYP, {
     iss: ctx.settings.issuer,
     aud: subject.productCode,
     sub: subject.instanceId,

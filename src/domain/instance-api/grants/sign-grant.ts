@@ -80,7 +80,7 @@ export async function signLicenseJwt(
     ...(license.tenantId === null ? {} : { tenant_id: license.tenantId }),
   }
   const keyring = await ctx.keyring.current(license.productCode)
-  const jwt = await signJws(keyring.signer(license.productCode, 'jws', at), LICENSE_TYP, claims)
+  const jwt = signJws(keyring.signer(license.productCode, 'license', at), LICENSE_TYP, claims)
   return { jwt, expires_in: lease.exp - iat }
 }
 

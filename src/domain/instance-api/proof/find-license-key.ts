@@ -3,12 +3,13 @@ import { eq } from 'drizzle-orm'
 import { licenseKeys } from '../../../db/schema/index.ts'
 import { decodeBase64url } from '../../../license/base64.ts'
 import { parseJsonObject } from '../../../license/json.ts'
-import { verifyLicenseKey } from '../../../license/license-key.ts'
+import { licenseKeySteps } from '../../../license/license-key.ts'
 import type { TrustedKeys } from '../../../license/trusted-keys.ts'
 import { unixSeconds } from '../../../platform/time.ts'
 import { type Ctx, Refusal } from '../../kernel/context.ts'
 import { hashCredential } from '../../kernel/credential-hash.ts'
 import { findLicense, type LicenseFacts } from '../../rights/license-facts.ts'
+import { verifyNow } from '../../signing/verify-now.ts'
 
 export interface FoundLicenseKey {
   id: string
@@ -28,16 +29,18 @@ const KEY_FAULTS = new Set(['bad_signature', 'unknown_key'])
  */
 export async function findLicenseKey(ctx: Ctx, product: string, text: string): Promise<FoundLicenseKey> {
   const verify = (keys: TrustedKeys) =>
-    verifyLicenseKey(text, {
-      product,
-      keys,
-      acceptRetired: true,
-      age: 'any',
-      now: unixSeconds(ctx.clock.now()),
-    })
-  let verified = await verify((await ctx.keyring.current()).trusted)
+    verifyNow(
+      licenseKeySteps(text, {
+        product,
+        keys,
+        acceptRetired: true,
+        age: 'any',
+        now: unixSeconds(ctx.clock.now()),
+      }),
+    )
+  let verified = verify((await ctx.keyring.current()).trusted)
   if (!verified.ok && KEY_FAULTS.has(verified.reason) && isRecent(text, ctx)) {
-    verified = await verify((await ctx.keyring.reload()).trusted)
+    verified = verify((await ctx.keyring.reload()).trusted)
   }
   if (!verified.ok) throw FORM_FAULTS.has(verified.reason) ? malformed() : unknown()
   const [row] = await ctx.db

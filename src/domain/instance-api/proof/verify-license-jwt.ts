@@ -1,10 +1,11 @@
 // Holds a presented license JWT against this server's keys. The signature is checked before any query about it.
 import type { LicenseClaims } from '../../../contract/claims.ts'
-import { type LeaseAge, verifyLicenseJwt } from '../../../license/license-jwt.ts'
+import { type LeaseAge, licenseJwtSteps } from '../../../license/license-jwt.ts'
 import type { TrustedKeys } from '../../../license/trusted-keys.ts'
 import { parsePublicId } from '../../../platform/ids.ts'
 import { unixSeconds } from '../../../platform/time.ts'
 import { type Ctx, Refusal } from '../../kernel/context.ts'
+import { verifyNow } from '../../signing/verify-now.ts'
 
 export interface PresentedJwt {
   claims: LicenseClaims
@@ -20,17 +21,19 @@ export interface PresentedJwt {
 export async function presentedJwt(ctx: Ctx, token: string, age: LeaseAge): Promise<PresentedJwt> {
   const now = unixSeconds(ctx.clock.now())
   const verify = (keys: TrustedKeys) =>
-    verifyLicenseJwt(token, {
-      issuer: ctx.settings.issuer,
-      product: null,
-      keys,
-      acceptRetired: true,
-      age,
-      now,
-    })
-  let verified = await verify((await ctx.keyring.current()).trusted)
+    verifyNow(
+      licenseJwtSteps(token, {
+        issuer: ctx.settings.issuer,
+        product: null,
+        keys,
+        acceptRetired: true,
+        age,
+        now,
+      }),
+    )
+  let verified = verify((await ctx.keyring.current()).trusted)
   if (!verified.ok && verified.reason === 'unknown_key') {
-    verified = await verify((await ctx.keyring.reload()).trusted)
+    verified = verify((await ctx.keyring.reload()).trusted)
   }
   if (!verified.ok) {
     if (verified.reason === 'expired') {

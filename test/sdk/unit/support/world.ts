@@ -67,13 +67,16 @@ export interface Received {
 
 export type Answer = Response | 'hang' | 'refuse'
 
-const keys = { root: makePair(), jws: makePair(), raw: makePair() }
+const keys = { root: makePair(), licensePair: makePair(), controlPair: makePair(), raw: makePair() }
 
 type DirectiveTarget = Pick<DirectiveClaims, 'nonce'> & { instance_id: string }
 
 export interface FakeServer {
   root: Pair
-  jws: Pair
+  /** Signs license JWTs. */
+  licensePair: Pair
+  /** Signs directives and allotments. */
+  controlPair: Pair
   raw: Pair
   received: Received[]
   down: boolean | 'hang'
@@ -131,7 +134,7 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>): FakeServer {
         },
       )
     },
-    jwt(claims = {}, pair = server.jws) {
+    jwt(claims = {}, pair = server.licensePair) {
       const iat = server.iat()
       return nodeJws(
         pair,
@@ -157,8 +160,8 @@ export function fakeServer(clock: Pick<VirtualClock, 'wall'>): FakeServer {
     directiveFor(body, claims = {}) {
       const iat = server.iat()
       return nodeJws(
-        server.jws,
-        { alg: 'EdDSA', typ: 'leasehold-directive+jwt', kid: thumbprint(server.jws) },
+        server.controlPair,
+        { alg: 'EdDSA', typ: 'leasehold-directive+jwt', kid: thumbprint(server.controlPair) },
         {
           iss: ISSUER,
           aud: PRODUCT,
@@ -271,10 +274,11 @@ export function thumbprint(pair: Pair): string {
   return createHash('sha256').update(`{"crv":"Ed25519","kty":"OKP","x":"${pair.x}"}`).digest('base64url')
 }
 
-function defaultKeys(server: { jws: Pair; raw: Pair }): KeySetKey[] {
+function defaultKeys(server: Pick<FakeServer, 'licensePair' | 'controlPair' | 'raw'>): KeySetKey[] {
   const role = { product: PRODUCT, status: 'active', nbf: 0 } as const
   return [
-    { kid: thumbprint(server.jws), x: server.jws.x, use: 'jws', ...role },
+    { kid: thumbprint(server.licensePair), x: server.licensePair.x, use: 'license', ...role },
+    { kid: thumbprint(server.controlPair), x: server.controlPair.x, use: 'control', ...role },
     { kid: thumbprint(server.raw), x: server.raw.x, use: 'raw', ...role },
   ]
 }
