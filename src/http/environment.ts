@@ -32,6 +32,8 @@ export interface AppDependencies {
   credentialRateLimit?: RateLimit
   /** Bounds what is under way at once; absent where each request has a process to itself. */
   gate?: Gate
+  /** The same for the instance API; absent: `gate` is for it too. */
+  instanceGate?: Gate
   /** Bounds the bodies that are on their way; absent: a time for each alone, where each request has a process to itself. */
   bodies?: HeldBodies
   /** Whether new work is refused because the process is about to end; absent where that is nobody's business. */

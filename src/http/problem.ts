@@ -12,7 +12,12 @@ import type { Context } from './routing.ts'
 export const RETRY_AFTER_SECONDS = '5'
 
 /** Sends the problem and logs what nobody foresaw, once, with the request id. */
-export function problemResponse(error: unknown, c: Context): Response {
+export function problemResponse(thrown: unknown, c: Context): Response {
+  // Some libraries throw other things.
+  const error =
+    thrown instanceof Error
+      ? thrown
+      : new Error('something other than an Error was thrown', { cause: thrown })
   const seen = describe(error)
   const [status, title] = ERRORS[seen.code]
   const requestId = c.get('requestId')

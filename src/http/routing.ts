@@ -10,7 +10,10 @@ export interface HttpEnv {
   Variables: {
     requestId: string
     ctx: Ctx
-    address: string
+    /** Where the request comes from: an address, or the network that one host has to itself. */
+    network: string
+    /** What `bearerOf` has found before. */
+    bearer?: Bearer | null
     /** Whether this process has accepted the request's credential before, as `isAccepted` says. Says nothing of what it may. */
     isKnown?: boolean
     /** Whether the request's credential was verified and proves a license. Set through `ctx.credentialAccepted` alone. */
@@ -34,6 +37,14 @@ const LONGEST = 65_536
  * @throws Refusal `credential_unknown` when a header is there but holds nothing that could be one.
  */
 export function bearerOf(c: Context): Bearer | null {
+  const known = c.get('bearer')
+  if (known !== undefined) return known
+  const found = readBearer(c)
+  c.set('bearer', found)
+  return found
+}
+
+function readBearer(c: Context): Bearer | null {
   const header = c.req.header('Authorization')
   if (header === undefined) return null
   const text = /^Bearer +(\S+)\s*$/i.exec(header)?.[1]

@@ -5,7 +5,6 @@ import { SYNC_PATH } from '../contract/sync.ts'
 import { Refusal } from '../domain/kernel/context.ts'
 import { authenticatePeer } from '../domain/sync/authenticate-peer.ts'
 import type { Peer } from '../domain/sync/peer.ts'
-import { networkOf } from '../platform/network.ts'
 import { bearerOf, type Context, type Router } from './routing.ts'
 
 /** Opens the socket. `peer` is null where the credential comes in the first message. */
@@ -34,6 +33,6 @@ export function mountSync(app: Router, door: SyncDoor): void {
     }
     const bearer = bearerOf(c)
     const peer = bearer && (await authenticatePeer(c.get('ctx'), bearer))
-    return door(c, peer, networkOf(c.get('address')))
+    return door(c, peer, c.get('network'))
   })
 }

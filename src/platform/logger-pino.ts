@@ -1,5 +1,5 @@
 // Logging on Node: one JSON line each, through pino.
-import { type DestinationStream, type Logger as Pino, pino, stdTimeFunctions } from 'pino'
+import { type DestinationStream, type Logger as Pino, pino } from 'pino'
 import type { Logger, LogLevel } from './logger.ts'
 import { redact, redactText } from './redact.ts'
 
@@ -8,10 +8,23 @@ export function pinoLogger(options: { level: LogLevel; stream?: DestinationStrea
   const settings = {
     level: options.level,
     base: { pid: process.pid },
-    timestamp: stdTimeFunctions.isoTime,
+    timestamp: isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
   return wrap(options.stream ? pino(settings, options.stream) : pino(settings))
+}
+
+let lastMs = 0
+let lastTime = ''
+
+/** Many lines are written in one millisecond. */
+function isoTime(): string {
+  const now = Date.now()
+  if (now !== lastMs) {
+    lastMs = now
+    lastTime = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return lastTime
 }
 
 function wrap(target: Pino): Logger {

@@ -13,3 +13,19 @@ export interface Logger {
   /** A logger that adds `fields` to every line. */
   child(fields: object): Logger
 }
+
+/** A child that is made when it first writes. */
+export function lazyChild(parent: Logger, fields: object): Logger {
+  let made: Logger | undefined
+  const child = () => {
+    made ??= parent.child(fields)
+    return made
+  }
+  return {
+    debug: (more, message) => child().debug(more, message),
+    info: (more, message) => child().info(more, message),
+    warn: (more, message) => child().warn(more, message),
+    error: (more, message) => child().error(more, message),
+    child: (more) => child().child(more),
+  }
+}

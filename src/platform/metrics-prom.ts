@@ -24,7 +24,10 @@ export function promMetrics(): PromMetrics {
     },
     histogram: (name, help, labels = [], buckets = REQUEST_SECONDS) => {
       const histogram = new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers })
-      return { observe: (values, value) => histogram.observe(values, value) }
+      return {
+        observe: (values, value) => histogram.observe(values, value),
+        of: (values) => histogram.labels(values),
+      }
     },
     exposition: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   }

@@ -11,6 +11,12 @@ export interface Gauge<Label extends string> {
 
 export interface Histogram<Label extends string> {
   observe(labels: Readonly<Record<Label, string>>, value: number): void
+  /** The series of these labels, for whoever observes often. */
+  of(labels: Readonly<Record<Label, string>>): Observed
+}
+
+export interface Observed {
+  observe(value: number): void
 }
 
 /** Names follow Prometheus: base units, `_total` for counters. A name is made once in an instance. */
@@ -30,5 +36,5 @@ export interface Metrics {
 export const noMetrics: Metrics = {
   counter: () => ({ inc: () => undefined }),
   gauge: () => ({ set: () => undefined }),
-  histogram: () => ({ observe: () => undefined }),
+  histogram: () => ({ observe: () => undefined, of: () => ({ observe: () => undefined }) }),
 }

@@ -73,6 +73,10 @@ export interface Ctx extends Services {
   requestId: string
   /** Where the request comes from: an address, or the network that one host has to itself. */
   network?: string
+  /** When the request came, in milliseconds of the monotonic clock; absent outside of requests. */
+  arrivedAt?: number
+  /** Whether whoever asked has gone away, so that nobody waits for the answer; absent outside of requests. */
+  isGone?: () => boolean
   /**
    * Called by what has verified the credential that the request came with and knows that only a license, or an admin,
    * gives such a one; not for the token of an instance that nobody has licensed, which anybody may have.

@@ -1,30 +1,47 @@
 // One log line and one observation a request: route pattern, status, milliseconds, request id, actor.
-import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Metrics } from '../../platform/metrics.ts'
-import type { Context, HttpEnv } from '../routing.ts'
+import type { Actor } from '../../domain/kernel/context.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { Metrics, Observed } from '../../platform/metrics.ts'
+import type { Context } from '../routing.ts'
 
 const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 
-export function accessLog(metrics: Metrics) {
+/** Called when the answer is there, with the milliseconds that it took. */
+export type AccessLog = (c: Context, log: Logger, ms: number) => void
+
+export function accessLog(metrics: Metrics): AccessLog {
   const duration = metrics.histogram('leasehold_http_request_duration_seconds', 'Time to answer.', [
     'method',
     'route',
     'status',
   ])
-  return createMiddleware<HttpEnv>(async (c, next) => {
-    const { clock } = c.get('ctx')
-    const start = clock.monotonic()
-    await next()
-    const ms = clock.monotonic() - start
+  const series = new Map<string, Observed>()
+  const seriesOf = (method: string, route: string, status: number): Observed => {
+    const name = `${status} ${method} ${route}`
+    let found = series.get(name)
+    if (!found) {
+      found = duration.of({ method, route, status: String(status) })
+      series.set(name, found)
+    }
+    return found
+  }
+  return (c, log, ms) => {
     const route = patternOf(c)
     const { method } = c.req
-    const status = c.res.status
-    duration.observe({ method, route, status: String(status) }, ms / 1000)
-    const level = QUIET.has(route) ? 'debug' : 'info'
-    const line = { method, route, status, ms: Math.round(ms * 10) / 10, actor: actorOf(c.get('ctx').actor) }
-    c.get('ctx').log[level](line, 'request')
-  })
+    const { status } = c.res
+    seriesOf(method, route, status).observe(ms / 1000)
+    const line = {
+      request_id: c.get('requestId'),
+      method,
+      route,
+      status,
+      ms: Math.round(ms * 10) / 10,
+      actor: actorOf(c.get('ctx').actor),
+    }
+    if (QUIET.has(route)) log.debug(line, 'request')
+    else log.info(line, 'request')
+  }
 }
 
 /** Paths that no route matches are one pattern: a scanner must not fill the metrics with labels. */
@@ -33,5 +50,4 @@ const patternOf = (c: Context): string => {
   return found.endsWith('*') ? 'none' : found
 }
 
-const actorOf = (actor: { kind: string; id: string }): string =>
-  actor.kind === 'anonymous' ? actor.id : `${actor.kind}:${actor.id}`
+const actorOf = ({ kind, id }: Actor): string => (kind === 'anonymous' ? id : `${kind}:${id}`)

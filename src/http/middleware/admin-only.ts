@@ -21,10 +21,3 @@ export const adminOnly = (check: AdminCheck) =>
     await check(c)
     await next()
   })
-
-/** Stands in front of what reads the body, so that a stranger's costs nothing. */
-export const adminBeforeBody = (check: AdminCheck) =>
-  createMiddleware<HttpEnv>(async (c, next) => {
-    if (c.req.raw.body !== null) await check(c)
-    await next()
-  })

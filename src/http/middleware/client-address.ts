@@ -1,29 +1,25 @@
 // Who is calling: the peer, or what trusted proxies say of it. A forwarded header of a stranger counts for nothing.
 import { isIP } from 'node:net'
-import { createMiddleware } from 'hono/factory'
-import { networkOf } from '../../platform/network.ts'
 import type { AppDependencies } from '../environment.ts'
-import type { HttpEnv } from '../routing.ts'
+import type { Context } from '../routing.ts'
 
 const MOST_HOPS = 32
 
 /** The rightmost address of `X-Forwarded-For` that is no trusted proxy itself. */
-export const clientAddress = (deps: Pick<AppDependencies, 'peerAddress' | 'isTrustedProxy'>) =>
-  createMiddleware<HttpEnv>(async (c, next) => {
-    let address = deps.peerAddress(c)
+export const clientAddress =
+  ({ peerAddress, isTrustedProxy }: Pick<AppDependencies, 'peerAddress' | 'isTrustedProxy'>) =>
+  (c: Context): string => {
+    let address = peerAddress(c)
     const forwarded = c.req.header('X-Forwarded-For')
-    if (forwarded !== undefined && deps.isTrustedProxy(address)) {
-      for (const hop of forwarded.split(',').slice(-MOST_HOPS).reverse()) {
-        const candidate = addressOf(hop)
-        if (candidate === null) break
-        address = candidate
-        if (!deps.isTrustedProxy(candidate)) break
-      }
+    if (forwarded === undefined || !isTrustedProxy(address)) return address
+    for (const hop of forwarded.split(',').slice(-MOST_HOPS).reverse()) {
+      const candidate = addressOf(hop)
+      if (candidate === null) break
+      address = candidate
+      if (!isTrustedProxy(candidate)) break
     }
-    c.set('address', address)
-    c.set('ctx', { ...c.get('ctx'), network: networkOf(address) })
-    await next()
-  })
+    return address
+  }
 
 const WITH_PORT = /^(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/
 

@@ -1,5 +1,6 @@
 // What a request pays before anything is done for it: our server against bare hono and zod, as a ratio of CPU time per
-// request. `node test/bench/http-cost/run.ts [rounds] [seconds]`; needs `wrk`. Ends with 1 when a bound is broken.
+// request. `node test/bench/http-cost/run.ts [rounds] [seconds] [kind]`; needs `wrk`. Ends with 1 when a bound is broken.
+// HTTP_COST_PROFILE names a folder for the CPU profiles of both.
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
@@ -11,7 +12,9 @@ import { KINDS, type Kind } from './requests.ts'
 const CONNECTIONS = '64'
 /** As node.ts sets it for the server. */
 const NODE_FLAGS = ['--max-semi-space-size=16']
-const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
+const [rounds = 5, seconds = 3] = process.argv.slice(2, 4).map(Number)
+const only = process.argv[4]
+const WARM_UP_REQUESTS = 30_000
 const run = promisify(execFile)
 
 interface Server {
@@ -21,6 +24,7 @@ interface Server {
 }
 
 interface Figure {
+  requests: number
   cpuUs: number
   perSecond: number
 }
@@ -28,7 +32,7 @@ interface Figure {
 /** Its log goes where nobody reads it, and is written all the same. */
 async function start(which: 'bare' | 'ours', log: number): Promise<Server> {
   const child = fork(join(import.meta.dirname, 'server.ts'), [which], {
-    execArgv: [...NODE_FLAGS, ...(which === 'ours' ? profiling() : [])],
+    execArgv: NODE_FLAGS,
     stdio: ['ignore', log, 'inherit', 'ipc'],
   })
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
@@ -41,11 +45,6 @@ async function start(which: 'bare' | 'ours', log: number): Promise<Server> {
     },
     stop: () => child.disconnect(),
   }
-}
-
-const profiling = (): string[] => {
-  const folder = process.env.HTTP_COST_PROFILE
-  return folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : []
 }
 
 async function load(server: Server, kind: Kind, script: string | null, time: number): Promise<Figure> {
@@ -66,7 +65,13 @@ async function load(server: Server, kind: Kind, script: string | null, time: num
   ) {
     throw new Error(`${kind.name}: not every answer was a good one\n${stdout}`)
   }
-  return { cpuUs: (cpuMs * 1000) / Number(requests), perSecond: Number(requests) / Number(elapsed) }
+  const done = Number(requests)
+  return { requests: done, cpuUs: (cpuMs * 1000) / done, perSecond: done / Number(elapsed) }
+}
+
+/** What V8 compiles, it compiles in the first ten thousands of requests. */
+async function warmUp(server: Server, kind: Kind, script: string | null): Promise<void> {
+  for (let done = 0; done < WARM_UP_REQUESTS; ) done += (await load(server, kind, script, 1)).requests
 }
 
 const median = (values: readonly number[]): number =>
@@ -76,7 +81,7 @@ const median = (values: readonly number[]): number =>
 async function compare(bare: Server, ours: Server, kind: Kind, folder: string): Promise<boolean> {
   const script = kind.script === undefined ? null : join(folder, 'request.lua')
   if (script !== null) await writeFile(script, kind.script ?? '')
-  for (const server of [bare, ours]) await load(server, kind, script, 1)
+  for (const server of [bare, ours]) await warmUp(server, kind, script)
   const pairs: { bare: Figure; ours: Figure }[] = []
   for (let round = 0; round < rounds; round += 1) {
     pairs.push({
@@ -100,7 +105,10 @@ const log = await open('/dev/null', 'w')
 const bare = await start('bare', log.fd)
 const ours = await start('ours', log.fd)
 try {
-  for (const kind of KINDS) if (!(await compare(bare, ours, kind, folder))) process.exitCode = 1
+  for (const kind of KINDS) {
+    if (only !== undefined && kind.name !== only) continue
+    if (!(await compare(bare, ours, kind, folder))) process.exitCode = 1
+  }
 } finally {
   bare.stop()
   ours.stop()

@@ -1,5 +1,8 @@
 // One of the two servers that http-cost.ts compares: `bare` is hono and zod alone, `ours` the app with all that a
 // request passes in production. Tells its port and the CPU time it has used over the IPC channel.
+import { writeFile } from 'node:fs/promises'
+import { Session } from 'node:inspector/promises'
+import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { createRoute } from '@hono/zod-openapi'
 import { zValidator } from '@hono/zod-validator'
@@ -13,7 +16,7 @@ import { referenceCache } from '../../../src/domain/reference/reference-cache.ts
 import { keyringCache } from '../../../src/domain/signing/keyring.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { heldBodies } from '../../../src/http/middleware/held-bodies.ts'
-import { overloadGate } from '../../../src/http/middleware/overload.ts'
+import { instanceGate, vendorGate } from '../../../src/http/middleware/overload.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { pinoLogger } from '../../../src/platform/logger-pino.ts'
 import { promMetrics } from '../../../src/platform/metrics-prom.ts'
@@ -52,7 +55,8 @@ async function ours(): Promise<number> {
     isTrustedProxy: trustedProxies([]),
     rateLimit: tokenBuckets(systemClock, PER_MINUTE),
     credentialRateLimit: tokenBuckets(systemClock, PER_MINUTE),
-    gate: overloadGate(512),
+    gate: vendorGate(20),
+    instanceGate: instanceGate(512),
     bodies: heldBodies(),
     isStopping: () => false,
   })
@@ -95,9 +99,24 @@ function services(): Services {
   }
 }
 
+async function profileInto(folder: string): Promise<void> {
+  const session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  await session.post('Profiler.start')
+  process.once('disconnect', async () => {
+    const { profile } = await session.post('Profiler.stop')
+    await writeFile(join(folder, `${process.argv[2]}.cpuprofile`), JSON.stringify(profile))
+    process.exit()
+  })
+}
+
 process.on('message', () => {
   const { user, system } = process.cpuUsage()
   process.send?.({ cpuMs: (user + system) / 1000 })
 })
-process.on('disconnect', () => process.exit())
-process.send?.({ port: await (process.argv[2] === 'ours' ? ours() : bare()) })
+const port = await (process.argv[2] === 'ours' ? ours() : bare())
+const { HTTP_COST_PROFILE } = process.env
+if (HTTP_COST_PROFILE) await profileInto(HTTP_COST_PROFILE)
+else process.on('disconnect', () => process.exit())
+process.send?.({ port })

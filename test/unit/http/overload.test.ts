@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOAD_CLASSES, type LoadClass } from '../../../src/http/middleware/load-class.ts'
-import { overloadGate } from '../../../src/http/middleware/overload.ts'
+import { instanceGate, overloadGate, vendorGate } from '../../../src/http/middleware/overload.ts'
 
 const PLACES = 16
 
@@ -76,5 +76,41 @@ describe('the gate in front of the database', () => {
       }
       expect([gate.running, gate.waiting]).toEqual([0, 0])
     }
+  })
+})
+
+describe('the gates of a server', () => {
+  test('that of instances gives every place to instances', async () => {
+    const gate = instanceGate(512)
+    await Promise.all(['life', 'heartbeat', 'other'].map((as) => enter(gate, as as LoadClass, 512)))
+    expect(gate.running).toBe(512)
+  })
+
+  test('that of the vendor gives every place to admins and whoever else asks', async () => {
+    const gate = vendorGate(20)
+    await enter(gate, 'admin', 20)
+    await enter(gate, 'other', 20)
+    expect(gate.running).toBe(20)
+    expect((await enter(vendorGate(20), 'admin', 20)).length).toBe(15)
+  })
+
+  test('tell an instance within five seconds that there is no place for it', async () => {
+    vi.useFakeTimers()
+    const gate = instanceGate(8)
+    await enter(gate, 'life', 8)
+    const waiting = gate.enter('life')
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(await waiting).toBeNull()
+    vi.useRealTimers()
+  })
+
+  test('say at once whether there is a place, and let nobody overtake those who wait', async () => {
+    const gate = overloadGate(PLACES)
+    const [leave] = await enter(gate, 'other', PLACES)
+    expect(gate.enterNow('other')).toBeNull()
+    leave?.()
+    expect(gate.waiting).toBeGreaterThan(0)
+    expect(gate.enterNow('other')).toBeNull()
+    expect(gate.enterNow('life')).not.toBeNull()
   })
 })
