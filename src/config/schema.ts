@@ -114,6 +114,12 @@ export const settingsSchema = z.object({
     meaning: 'Database connections of one process',
     allowed: 'a whole number from 1 to 500',
   }),
+  LEASEHOLD_PLACES: preset(wholeNumber(8, 100_000), {
+    default: '512',
+    meaning:
+      'Requests of instances that one process works at or keeps in its queue; those beyond them wait, and some are told to come back',
+    allowed: 'a whole number from 8 to 100000',
+  }),
   LOG_LEVEL: preset(oneOf(LOG_LEVELS), {
     default: 'info',
     meaning: 'Least severe log line that is written',

@@ -43,6 +43,7 @@ export interface Settings {
   /** 0: new requests are refused as soon as the server is told to stop. */
   readonly shutdownGraceSeconds: number
   readonly poolSize: number
+  readonly places: number
   readonly logLevel: LogLevel
 }
 
@@ -105,6 +106,7 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
     shutdownGraceSeconds:
       values.LEASEHOLD_SHUTDOWN_GRACE ?? (values.DATABASE_URL === undefined ? 0 : BALANCER_NOTICES_SECONDS),
     poolSize: values.LEASEHOLD_POOL_SIZE,
+    places: values.LEASEHOLD_PLACES,
     logLevel: values.LOG_LEVEL,
   }
 }

@@ -12,7 +12,7 @@ import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
 import { createApp } from '../http/app.ts'
 import { heldBodies } from '../http/middleware/held-bodies.ts'
-import { overloadGate } from '../http/middleware/overload.ts'
+import { instanceGate, vendorGate } from '../http/middleware/overload.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { rateLimitOf } from '../platform/rate-limit.ts'
@@ -96,7 +96,8 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
       isTrustedProxy: trustedProxies(settings.trustedProxies),
       rateLimit: rateLimitOf(systemClock, settings.rateLimit),
       credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
-      gate: overloadGate(PLACES_PER_CONNECTION * settings.poolSize),
+      gate: vendorGate(PLACES_PER_CONNECTION * settings.poolSize),
+      instanceGate: instanceGate(settings.places),
       bodies: heldBodies(),
       isStopping: () => refusing,
       sync: sync.door,

@@ -6,7 +6,7 @@ import { type Answer, caller } from '../support/app.ts'
 import { type SeveralServers, startServers } from '../support/several-servers.ts'
 import { createWorld, type World } from '../support/world.ts'
 
-/** Of a server with a pool of two: what is at work at once, and what waits of one class. */
+/** What is at work at once of instances, and what waits of one class. */
 const PLACES = 8
 const WAITING = 64
 const CLIENTS = 5 * (PLACES + WAITING)
@@ -16,7 +16,11 @@ const MOST_MEMORY_KB = 700_000
 let cluster: SeveralServers
 let world: World
 beforeAll(async () => {
-  cluster = await startServers(1, { LEASEHOLD_POOL_SIZE: '2', LOG_LEVEL: 'error' })
+  cluster = await startServers(1, {
+    LEASEHOLD_POOL_SIZE: '2',
+    LEASEHOLD_PLACES: `${PLACES}`,
+    LOG_LEVEL: 'error',
+  })
   world = await createWorld(cluster, {
     product: 'loaded',
     instanceAuth: 'token',

@@ -53,6 +53,7 @@ describe('without any setting', () => {
       retentionTelemetryDailySeconds: 63_072_000,
       shutdownGraceSeconds: 0,
       poolSize: 10,
+      places: 512,
       logLevel: 'info',
     })
   })
@@ -92,6 +93,7 @@ describe('with every setting', () => {
       LEASEHOLD_RETENTION_TELEMETRY_DAILY: '11d',
       LEASEHOLD_SHUTDOWN_GRACE: '30s',
       LEASEHOLD_POOL_SIZE: '25',
+      LEASEHOLD_PLACES: '64',
       LOG_LEVEL: 'debug',
     })
     expect(settings).toMatchObject({
@@ -123,6 +125,7 @@ describe('with every setting', () => {
       retentionTelemetryDailySeconds: 950_400,
       shutdownGraceSeconds: 30,
       poolSize: 25,
+      places: 64,
       logLevel: 'debug',
     })
     expect(Buffer.from(settings.masterKey ?? []).toString('base64')).toBe(MASTER_KEY)
@@ -209,6 +212,7 @@ describe('a wrong value stops the start', () => {
     ['LEASEHOLD_STALE_AFTER', '14m', '"14m" is below 15m'],
     ['LEASEHOLD_RETENTION_REPORTS', '23h', '"23h" is below 1d'],
     ['LEASEHOLD_POOL_SIZE', '0', '"0" is below 1'],
+    ['LEASEHOLD_PLACES', '7', '"7" is below 8'],
     ['LOG_LEVEL', 'verbose', '"verbose" is not one of debug, info, warn, error, silent'],
   ])('%s=%s', (name, value, wrong) => {
     const lines = problems({ [name]: value })
