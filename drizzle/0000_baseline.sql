@@ -543,7 +543,7 @@ CREATE INDEX "instances_heard_idx" ON "instances" USING btree ("product_id","see
 CREATE INDEX "instances_id_idx" ON "instances" USING btree ("instance_id");--> statement-breakpoint
 CREATE INDEX "instances_version_idx" ON "instances" USING btree ("version","first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "instances_acted_on_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST) WHERE "instances"."action" <> 'none';--> statement-breakpoint
-CREATE INDEX "instances_silent_idx" ON "instances" USING btree ("first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST) WHERE "instances"."silent";--> statement-breakpoint
+CREATE INDEX "instances_silent_idx" ON "instances" USING btree ("product_id","first_seen_at" DESC NULLS LAST,"instance_key" DESC NULLS LAST) WHERE "instances"."silent";--> statement-breakpoint
 CREATE INDEX "instances_unproven_idx" ON "instances" USING btree ("product_id","seen_mark") WHERE "instances"."proven_license_id" is null;--> statement-breakpoint
 CREATE INDEX "instances_token_idx" ON "instances" USING btree ("token_hash");--> statement-breakpoint
 CREATE INDEX "api_keys_license_idx" ON "api_keys" USING btree ("license_id");--> statement-breakpoint

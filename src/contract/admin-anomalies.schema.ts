@@ -22,7 +22,7 @@ export const anomalyAnswer = z
     instance: z
       .object({ id: idOf('ins'), instance_id: z.string().nullable() })
       .nullable()
-      .meta({ description: 'Null where it is about a relay.' }),
+      .meta({ description: 'Null where it is about a relay, or about the whole fleet of the product.' }),
     relay: z.object({ id: idOf('rly'), name: z.string() }).nullable(),
     product: z.string(),
     type: z.enum(ANOMALY_TYPES),

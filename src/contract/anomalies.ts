@@ -3,7 +3,10 @@
 export const ANOMALY_SEVERITIES = ['low', 'medium', 'high'] as const
 export type AnomalySeverity = (typeof ANOMALY_SEVERITIES)[number]
 
-/** Keldris' five, `instance_cloned` of rule T5, and `relay_cloned`, which is about a relay and not an instance. */
+/**
+ * Keldris' five, `instance_cloned` of rule T5, `relay_cloned`, which is about a relay, and `fleet_silent`, which is about
+ * all instances of a product.
+ */
 export const ANOMALY_TYPES = [
   'tier_mismatch',
   'no_entitlement_premium_usage',
@@ -12,6 +15,7 @@ export const ANOMALY_TYPES = [
   'stale_instance',
   'instance_cloned',
   'relay_cloned',
+  'fleet_silent',
 ] as const
 export type AnomalyType = (typeof ANOMALY_TYPES)[number]
 
@@ -23,4 +27,5 @@ export const ANOMALY_SEVERITY = {
   stale_instance: 'low',
   instance_cloned: 'high',
   relay_cloned: 'high',
+  fleet_silent: 'high',
 } as const satisfies Record<AnomalyType, AnomalySeverity>

@@ -35,21 +35,3 @@ export const SILENT: AnomalyFacts = {
     uptime_hours: { kind: 'gauge' },
   },
 }
-
-export const CLONES = {
-  branches: [
-    {
-      branch: '00000001',
-      returns: 3,
-      first_return: '2026-01-01T00:00:00Z',
-      last_return: '2026-01-03T00:00:00Z',
-    },
-    {
-      branch: '00000002',
-      returns: 3,
-      first_return: '2026-01-01T01:00:00Z',
-      last_return: '2026-01-03T01:00:00Z',
-    },
-  ],
-  branches_known: 2,
-} as const

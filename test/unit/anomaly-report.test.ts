@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ANOMALY_SEVERITY } from '../../src/contract/anomalies.ts'
 import { type AnomalyFacts, judgeReport, limitExceeded } from '../../src/domain/anomalies/rules.ts'
-import { CLONES, ENTERPRISE, FREE, PRO, SILENT } from '../support/keldris-facts.ts'
+import { ENTERPRISE, FREE, PRO, SILENT } from '../support/keldris-facts.ts'
 
 const types = (facts: Partial<AnomalyFacts>) => judgeReport({ ...SILENT, ...facts }).map((f) => f.type)
 
@@ -20,12 +20,11 @@ describe('a report', () => {
 
   test('of a free instance that says enterprise and uses premium features accuses it of each', () => {
     const claims = { reportedTier: 'enterprise', hasValidEntitlement: false, featureUsage: ['oidc'] }
-    expect(types({ ...claims, metrics: { agent_count: 4 }, cloned: CLONES })).toEqual([
+    expect(types({ ...claims, metrics: { agent_count: 4 } })).toEqual([
       'tier_mismatch',
       'no_entitlement_premium_usage',
       'unlicensed_premium_usage',
       'limit_exceeded',
-      'instance_cloned',
     ])
   })
 

@@ -2,15 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { ANOMALY_SEVERITIES, ANOMALY_SEVERITY, ANOMALY_TYPES } from '../../src/contract/anomalies.ts'
 import {
-  instanceCloned,
   limitExceeded,
   noEntitlementPremiumUsage,
-  STALE_AFTER_MS,
-  staleInstance,
   tierMismatch,
   unlicensedPremiumUsage,
 } from '../../src/domain/anomalies/rules.ts'
-import { CLONES, ENTERPRISE, FREE, PRO, SILENT } from '../support/keldris-facts.ts'
+import { ENTERPRISE, FREE, PRO, SILENT } from '../support/keldris-facts.ts'
 
 describe('the closed lists', () => {
   test('give each anomaly type one severity', () => {
@@ -27,6 +24,7 @@ describe('the closed lists', () => {
       stale_instance: 'low',
       instance_cloned: 'high',
       relay_cloned: 'high',
+      fleet_silent: 'high',
     })
   })
 })
@@ -166,51 +164,5 @@ describe('limit_exceeded', () => {
     const evidence = limitExceeded({ ...SILENT, metricMap, metrics, limits: { max: 0 } })?.evidence
     expect(evidence?.exceeded).toHaveLength(20)
     expect(evidence?.count).toBe(30)
-  })
-})
-
-describe('instance_cloned', () => {
-  test('repeats what the refresh chain showed', () => {
-    expect(instanceCloned({ ...SILENT, cloned: CLONES })).toEqual({
-      type: 'instance_cloned',
-      severity: 'high',
-      evidence: CLONES,
-    })
-  })
-
-  test.each([null, undefined])('is silent when the chain showed %s', (cloned) => {
-    expect(instanceCloned({ ...SILENT, cloned })).toBeNull()
-  })
-})
-
-describe('stale_instance', () => {
-  const lastSeenAt = new Date('2026-01-01T00:00:00Z')
-  const later = (ms: number) => new Date(lastSeenAt.getTime() + ms)
-
-  test.each([
-    [STALE_AFTER_MS - 1, false],
-    [STALE_AFTER_MS, true],
-    [STALE_AFTER_MS + 1, true],
-    [0, false],
-    [-STALE_AFTER_MS, false],
-  ])('after %i ms of silence: %s', (ms, accused) => {
-    expect(staleInstance({ lastSeenAt, deactivatedAt: null }, later(ms)) !== null).toBe(accused)
-  })
-
-  test('is 48 hours of silence', () => {
-    expect(STALE_AFTER_MS).toBe(172_800_000)
-  })
-
-  test('is never raised for an instance that was deactivated', () => {
-    const deactivatedAt = later(1)
-    expect(staleInstance({ lastSeenAt, deactivatedAt }, later(100 * STALE_AFTER_MS))).toBeNull()
-  })
-
-  test('shows since when', () => {
-    expect(staleInstance({ lastSeenAt, deactivatedAt: null }, later(STALE_AFTER_MS + 3_599_999))).toEqual({
-      type: 'stale_instance',
-      severity: 'low',
-      evidence: { last_seen_at: '2026-01-01T00:00:00Z', silent_hours: 48 },
-    })
   })
 })

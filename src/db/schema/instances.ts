@@ -59,7 +59,9 @@ export const instances = pgTable(
     index('instances_acted_on_idx')
       .on(t.firstSeenAt.desc(), t.instanceKey.desc())
       .where(sql`${t.action} <> 'none'`),
-    index('instances_silent_idx').on(t.firstSeenAt.desc(), t.instanceKey.desc()).where(sql`${t.silent}`),
+    index('instances_silent_idx')
+      .on(t.productId, t.firstSeenAt.desc(), t.instanceKey.desc())
+      .where(sql`${t.silent}`),
     index('instances_unproven_idx').on(t.productId, t.seenMark).where(sql`${t.provenLicenseId} is null`),
     index('instances_token_idx').on(t.tokenHash),
   ],

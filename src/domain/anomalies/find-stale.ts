@@ -5,6 +5,8 @@ import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import { products } from '../../db/schema/index.ts'
 import { addSeconds } from '../../platform/time.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
+import { foldFleet } from '../stats/fold-fleet.ts'
+import { mayAccuse } from './hear-fleet.ts'
 
 /** One statement of this many rows takes well under a second. */
 const CHUNK = 5_000
@@ -12,8 +14,8 @@ const UNTIL_DONE = new AbortController().signal
 
 /**
  * Silent for `staleAfter` or longer, and not deactivated; a site without a network is silent by right, for as long as
- * the lease of its offline activation runs. A silence is found once: resolving it by hand lasts until
- * the instance was heard and falls silent again. Works in chunks and stops between two of them once `signal` is
+ * the lease of its offline activation runs. A silence is found once: resolving it by hand lasts until the instance was
+ * heard and falls silent again. None is found while the whole fleet is silent, which is a finding of its own. Works in chunks and stops between two of them once `signal` is
  * aborted; the next run goes on there. Returns how many rows were opened and closed.
  */
 export async function findStaleInstances(
@@ -21,10 +23,15 @@ export async function findStaleInstances(
   signal: AbortSignal = UNTIL_DONE,
 ): Promise<{ opened: number; closed: number }> {
   requireRole(ctx, 'operator')
-  const closed = await chunks((after) => closeChunk(ctx, after), signal)
+  // The figures tell whether the fleet as a whole is heard: those of before an outage would accuse it.
+  await foldFleet(ctx, signal)
+  let closed = 0
   let opened = 0
   for (const { id } of await ctx.db.select({ id: products.id }).from(products)) {
-    opened += await chunks((after) => openChunk(ctx, id, after), signal)
+    closed += await chunks((after) => closeChunk(ctx, id, after), signal)
+    if (!signal.aborted && (await mayAccuse(ctx, id))) {
+      opened += await chunks((after) => openChunk(ctx, id, after), signal)
+    }
   }
   return { opened, closed }
 }
@@ -48,7 +55,7 @@ async function chunks(next: (after: Place | null) => Promise<Chunk>, signal: Abo
 const placeOf = ({ at, key }: Place): SQL => sql`(${at}::timestamptz, ${key}::uuid)`
 
 /** Looks at instances that were found silent: those heard since, or deactivated, are silent no more. */
-async function closeChunk(ctx: Ctx, after: Place | null): Promise<Chunk> {
+async function closeChunk(ctx: Ctx, productId: string, after: Place | null): Promise<Chunk> {
   const now = ctx.clock.now()
   const at = now.toISOString()
   const silentSince = addSeconds(now, -ctx.settings.staleAfter).toISOString()
@@ -57,7 +64,7 @@ async function closeChunk(ctx: Ctx, after: Place | null): Promise<Chunk> {
       select instance_key, first_seen_at, (last_seen_at > seen_mark or last_seen_at > ${silentSince}::timestamptz
         or deactivated_at is not null) as over
       from instances
-      where silent and ${after ? sql`(first_seen_at, instance_key) < ${placeOf(after)}` : sql`true`}
+      where silent and product_id = ${productId}::uuid and ${after ? sql`(first_seen_at, instance_key) < ${placeOf(after)}` : sql`true`}
       order by first_seen_at desc nulls last, instance_key desc nulls last limit ${CHUNK}
     ), back as materialized (
       select instance_key, last_seen_at, deactivated_at from instances

@@ -33,6 +33,10 @@ export async function listAnomalies(ctx: Ctx, query: AnomalyQuery): Promise<Page
   return pageOf(rows, query.limit, (row) => [row.id])
 }
 
+/** Not about a relay, nor about the whole fleet of a product. */
+export const isOfInstance = ({ relayName, type }: AnomalyView): boolean =>
+  relayName === null && type !== 'fleet_silent'
+
 /** @throws Refusal `not_found` */
 export async function viewAnomaly(db: Executor, id: string): Promise<AnomalyView> {
   const [found] = await viewAnomalies(db, eq(anomalies.id, id), 1)

@@ -8,7 +8,7 @@ import { publicId } from '../../platform/ids.ts'
 import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import { uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
-import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
+import { type AnomalyView, isOfInstance, viewAnomaly } from './list-anomalies.ts'
 
 /**
  * Its count and first sighting stay, and its note unless another is given. One that is open stays as it is.
@@ -40,7 +40,7 @@ export async function reopenAnomaly(
       details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },
       scope: {
         productId: view.productId,
-        ...(view.relayName === null ? { instanceKey: view.instanceKey } : {}),
+        ...(isOfInstance(view) ? { instanceKey: view.instanceKey } : {}),
       },
     })
     return view

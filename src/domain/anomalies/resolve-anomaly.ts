@@ -5,7 +5,7 @@ import { transaction } from '../../db/transaction.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
-import { type AnomalyView, viewAnomaly } from './list-anomalies.ts'
+import { type AnomalyView, isOfInstance, viewAnomaly } from './list-anomalies.ts'
 
 /** One that is resolved stays as it is; a note is added where it has none. @throws Refusal `not_found` */
 export async function resolveAnomaly(
@@ -38,7 +38,7 @@ export async function resolveAnomaly(
       details: { type: view.type, instance_id: view.instanceId, ...(note === undefined ? {} : { note }) },
       scope: {
         productId: view.productId,
-        ...(view.relayName === null ? { instanceKey: view.instanceKey } : {}),
+        ...(isOfInstance(view) ? { instanceKey: view.instanceKey } : {}),
       },
     })
     return view

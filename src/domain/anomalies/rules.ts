@@ -2,8 +2,6 @@
 // Pure. A rule that lacks a fact, or meets a name that the product does not know, stays silent.
 import { ANOMALY_SEVERITY, type AnomalySeverity, type AnomalyType } from '../../contract/anomalies.ts'
 import type { MetricMap } from '../../contract/catalog.ts'
-import { rfc3339 } from '../../platform/time.ts'
-import type { CloneEvidence } from '../fleet/clone-rule.ts'
 
 export interface TierFacts {
   readonly code: string
@@ -28,8 +26,6 @@ export interface AnomalyFacts {
   /** Whether the instance holds a seat, or held one whose grace still runs. */
   readonly hasSeatWithinGrace: boolean
   readonly metricMap: Readonly<MetricMap>
-  /** What the refresh chain showed (T5). */
-  readonly cloned?: CloneEvidence | null | undefined
 }
 
 export interface Finding {
@@ -43,9 +39,6 @@ type Rule = (facts: AnomalyFacts) => Finding | null
 
 /** How many names or metrics a piece of evidence lists at most; the count beside them is of all. */
 export const EVIDENCE_ITEMS = 20
-
-/** How long an instance may be silent: 48 hours, in ms. */
-export const STALE_AFTER_MS = 48 * 3_600_000
 
 /** The reported tier ranks above the granted one. A code that the product does not know has no rank. */
 export const tierMismatch: Rule = ({ tiers, reportedTier, serverTier }) => {
@@ -90,32 +83,11 @@ export const limitExceeded: Rule = ({ metrics, limits, metricMap }) => {
   return exceeded.length === 0 ? null : finding('limit_exceeded', listed('exceeded', exceeded))
 }
 
-/** Two copies of the instance are running (T5). */
-export const instanceCloned: Rule = ({ cloned }) =>
-  cloned ? finding('instance_cloned', { ...cloned }) : null
-
-/** What is known of an instance between its reports. */
-export interface Silence {
-  readonly lastSeenAt: Date
-  readonly deactivatedAt: Date | null
-}
-
-/** The instance has been silent for 48 hours or more, and did not say goodbye. */
-export function staleInstance({ lastSeenAt, deactivatedAt }: Silence, now: Date): Finding | null {
-  const silentMs = now.getTime() - lastSeenAt.getTime()
-  if (deactivatedAt !== null || silentMs < STALE_AFTER_MS) return null
-  return finding('stale_instance', {
-    last_seen_at: rfc3339(lastSeenAt),
-    silent_hours: Math.floor(silentMs / 3_600_000),
-  })
-}
-
 const REPORT_RULES: readonly Rule[] = [
   tierMismatch,
   noEntitlementPremiumUsage,
   unlicensedPremiumUsage,
   limitExceeded,
-  instanceCloned,
 ]
 
 /** All that a report gives rise to, at most one finding of each type. */

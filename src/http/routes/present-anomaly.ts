@@ -1,13 +1,12 @@
 // Anomalies as the admin API shows them.
 import type { AnomalyAnswer } from '../../contract/admin-anomalies.schema.ts'
-import type { AnomalyView } from '../../domain/anomalies/list-anomalies.ts'
+import { type AnomalyView, isOfInstance } from '../../domain/anomalies/list-anomalies.ts'
 import { publicId } from '../../platform/ids.ts'
 import { rfc3339 } from '../../platform/time.ts'
 
 export const presentAnomaly = (row: AnomalyView): AnomalyAnswer => ({
   id: publicId('ano', row.id),
-  instance:
-    row.relayName === null ? { id: publicId('ins', row.instanceKey), instance_id: row.instanceId } : null,
+  instance: isOfInstance(row) ? { id: publicId('ins', row.instanceKey), instance_id: row.instanceId } : null,
   relay: row.relayName === null ? null : { id: publicId('rly', row.instanceKey), name: row.relayName },
   product: row.productCode,
   type: row.type,
