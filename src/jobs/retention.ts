@@ -76,6 +76,7 @@ export async function deleteExpired(
 ): Promise<Record<string, number> | null> {
   const deleted: Record<string, number> = { streams: await forgetStreams(ctx, STREAM_DAYS, signal) }
   for (const expiry of expiries(retention, ctx.clock.now())) {
+    if (signal.aborted) break
     deleted[expiry.name] = await deleteBatches(ctx, signal, expiry)
   }
   return Object.values(deleted).some((count) => count > 0) ? deleted : null

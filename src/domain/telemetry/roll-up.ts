@@ -5,8 +5,12 @@ import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
 import type { Ctx } from '../kernel/context.ts'
 
-/** Far from the 30 s that a statement may take, on a slow machine too: each metric of a report adds to eight sums. */
-const BATCH = 2_000
+/** Reports of the first batch. Each metric of a report adds to eight sums, so what a batch costs is only known after it. */
+const BATCH = 1_000
+const SMALLEST_BATCH = 50
+const LARGEST_BATCH = 5_000
+/** Milliseconds that a batch should take: its locks wait for nobody, but others may wait for them. */
+const BATCH_TIME = { least: 250, most: 1_000 }
 const ROLL_UP_LOCK = 5_027_050
 /** Versions with sums of their own, a product and day. Anybody may report as unproven what he likes (T11). */
 const MOST_UNPROVEN_VERSIONS = 50
@@ -19,15 +23,24 @@ const MOST_PROVEN_VERSIONS = 500
  * them up would mean. One process does it at a time; who comes second leaves it to the first.
  */
 export async function rollUpReports(ctx: Ctx, signal: AbortSignal): Promise<{ reports: number } | null> {
+  let size = BATCH
   for (let reports = 0; ; ) {
-    const taken = await transaction(ctx.db, sumBatch)
+    const start = ctx.clock.monotonic()
+    const taken = await transaction(ctx.db, (tx) => sumBatch(tx, size))
+    size = nextSize(size, ctx.clock.monotonic() - start)
     reports += taken
     if (taken === 0 || signal.aborted) return reports > 0 ? { reports } : null
   }
 }
 
+/** Half as many after a batch that took `ms` and was slow, twice as many after a fast one. */
+export function nextSize(size: number, ms: number): number {
+  if (ms > BATCH_TIME.most) return Math.max(SMALLEST_BATCH, Math.floor(size / 2))
+  return ms < BATCH_TIME.least ? Math.min(LARGEST_BATCH, size * 2) : size
+}
+
 /** The marks of an instance are read and written within the lock: two batches must not both count it. */
-async function sumBatch(tx: Transaction): Promise<number> {
+async function sumBatch(tx: Transaction, size: number): Promise<number> {
   const [lock] = await tx.execute<{ held: boolean }>(
     sql`select pg_try_advisory_xact_lock(${ROLL_UP_LOCK}) as held`,
   )
@@ -38,7 +51,7 @@ async function sumBatch(tx: Transaction): Promise<number> {
   )
   if (!oldest) return 0
   const [result] = await tx.execute<{ taken: number }>(sql`
-    with ${takenReports(oldest.day)}, ${namedVersions}, ${countedFacts}, ${newSightings},
+    with ${takenReports(oldest.day, size)}, ${namedVersions}, ${countedFacts}, ${newSightings},
     written as (
       insert into telemetry_sums as s (product_id, metric, grain, dimension, bucket, value, samples, samples_verified,
         increase, increase_verified, gauge_sum, gauge_sum_verified, gauge_max, gauge_max_verified, instances,
@@ -72,10 +85,10 @@ async function sumBatch(tx: Transaction): Promise<number> {
 }
 
 /** Marked and counted in one statement: a report is marked if and only if it was counted. */
-const takenReports = (day: string): SQL => sql`
+const takenReports = (day: string, size: number): SQL => sql`
   batch as materialized (
     select instance_key, id from reports where received_on = ${day}::date and not summed
-    order by received_on, id limit ${BATCH} for update skip locked
+    order by received_on, id limit ${size} for update skip locked
   ), taken as materialized (
     update reports r set summed = true from batch b
     where r.received_on = ${day}::date and r.instance_key = b.instance_key and r.id = b.id
