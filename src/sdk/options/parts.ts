@@ -39,7 +39,7 @@ export function checkTrust(value: unknown, offline: boolean, mistakes: Mistakes)
     if (isList(keys) && keys.every(isPinnedKey)) trust.keys = keys
     else mistakes.push('trust.keys must be a list of { x, use: "license" | "control" | "raw", kid? }')
   }
-  if (byHand && !isOffline) mistakes.push(...missingUses(trust.keys ?? []))
+  if (byHand && !isOffline && trust.keys) mistakes.push(...missingUses(trust.keys))
   if (minNumber !== undefined) {
     if (Number.isSafeInteger(minNumber) && Number(minNumber) >= 0) trust.minNumber = Number(minNumber)
     else mistakes.push('trust.minNumber must be a whole number from 0')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { KeyStatus, KeyUse } from '../../../src/contract/claims.ts'
 import type { LicenseChange } from '../../../src/sdk/public/license.ts'
 import { makePair, type Pair } from '../../unit/license/fixtures.ts'
-import { DAY, HOUR, json, makeWorld, start, thumbprint, warnings } from './support/world.ts'
+import { DAY, HOUR, ISSUER, json, makeWorld, start, thumbprint, warnings } from './support/world.ts'
 
 const MINUTE = 60_000
 
@@ -244,5 +244,50 @@ describe('the key set', () => {
     await license.refreshNow()
     await world.time.advance(2 * MINUTE)
     expect(license).toMatchObject({ state: 'INVALID', reason: 'key_revoked' })
+  })
+})
+
+describe('keys that are pinned by hand, without a root', () => {
+  const byHand = (world: ReturnType<typeof makeWorld>) => {
+    const { licensePair, controlPair } = world.server
+    const keys = [
+      { x: licensePair.x, use: 'license' as const },
+      { x: controlPair.x, use: 'control' as const },
+    ]
+    return { apiKey: 'sk-1', trust: { issuer: ISSUER, keys } }
+  }
+
+  test('verify licenses and directives, those that take too, and no key set is asked for', async () => {
+    const world = makeWorld()
+    const { license } = await start(world, byHand(world))
+    expect(license).toMatchObject({ state: 'ACTIVE', tier: 'pro' })
+    world.server.directive = { action: 'kill' }
+    await license.refreshNow()
+    expect(license.killed).toBe(true)
+    world.server.directive = {}
+    await license.refreshNow()
+    expect(license).toMatchObject({ killed: false, state: 'ACTIVE' })
+    world.server.directive = { status: 'revoked' }
+    await license.refreshNow()
+    expect(license).toMatchObject({ state: 'INVALID', reason: 'license_revoked' })
+    expect(world.server.keySetFetches).toBe(0)
+    expect(license.explain().directives).toBe('pinned_keys')
+  })
+
+  test('believe no directive under the license key, and no license under the control key (T4)', async () => {
+    const world = makeWorld()
+    const { license } = await start(world, byHand(world))
+    const { licensePair, controlPair } = world.server
+    world.server.controlPair = licensePair
+    world.server.directive = { action: 'kill' }
+    await license.refreshNow()
+    expect(license.killed).toBe(false)
+    expect(warnings(world).join()).toContain('wrong_use')
+    world.server.controlPair = controlPair
+    world.server.licensePair = controlPair
+    world.server.directive = {}
+    world.server.license = { tier: 'enterprise' }
+    await license.refreshNow()
+    expect(license.tier).toBe('pro')
   })
 })

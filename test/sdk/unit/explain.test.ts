@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { startLicenseOn } from '../../../src/sdk/start.ts'
 import { DAY, HOUR, makeWorld, start } from './support/world.ts'
 
 describe('explain()', () => {
@@ -34,6 +35,18 @@ describe('explain()', () => {
     expect(explained.text).toContain('License ACTIVE: tier pro from online, trial')
     expect(explained.text).toContain('max_users = unlimited (online)')
     expect(explained.text).not.toContain('sk-1')
+  })
+
+  test('says what directives are verified with, and in words where nothing is', async () => {
+    const world = makeWorld()
+    const { license } = await start(world, { apiKey: 'sk-1' })
+    expect(license.explain().directives).toBe('key_set')
+    expect(license.explain().text).not.toContain('Directives')
+    const keys = [{ x: world.server.raw.x, use: 'raw' as const }]
+    const { serverUrl: _none, ...offline } = world.options({ trust: { keys } })
+    const alone = await world.time.during(startLicenseOn(world.host(), offline))
+    expect(alone.explain().directives).toBe('none')
+    expect(alone.explain().text).toContain('Directives: none can be verified')
   })
 
   test.each([

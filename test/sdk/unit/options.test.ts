@@ -95,6 +95,29 @@ describe('the options', () => {
     ])
   })
 
+  test('without a root name a license key and a control key by hand, and say what is missing without (T4)', () => {
+    const { issuer } = good.trust as { issuer: string }
+    const keys = (...uses: string[]) => uses.map((use) => ({ x: makePair().x, use }))
+    const problems = (trust: object, more: object = {}) => problemsOf({ ...good, trust, ...more })
+    expect(problems({ issuer, keys: keys('license', 'control') })).toEqual([])
+    expect(problems({ issuer, keys: keys('license', 'control', 'raw') })).toEqual([])
+    expect(problems({ issuer, keys: keys('license', 'raw') })).toEqual([
+      expect.stringMatching(/^trust\.keys has no control key: no directive could be verified.+trust\.roots/),
+    ])
+    expect(problems({ issuer, keys: keys('control') })).toEqual([
+      expect.stringMatching(/^trust\.keys has no license key: .+trust\.roots/),
+    ])
+    expect(problems({ issuer, keys: [] })).toHaveLength(2)
+    expect(problems({ issuer, keys: keys('jws') })).toEqual([
+      'trust.keys must be a list of { x, use: "license" | "control" | "raw", kid? }',
+    ])
+    expect(problems({ issuer })).toEqual([expect.stringMatching(/^trust\.roots/)])
+    // With a root its key set names all keys; without a server there is nobody who could direct.
+    expect(problems({ ...good.trust, keys: keys('raw') })).toEqual([])
+    expect(problems({ keys: keys('raw') }, { serverUrl: undefined })).toEqual([])
+    expect(problems({ issuer, keys: keys('license') }, { serverUrl: undefined })).toHaveLength(1)
+  })
+
   test.each([undefined, null, 5, 'options', []])('that are no object are one, not a crash: %s', (options) => {
     expect(problemsOf(options)).toContain('options must be an object')
   })
