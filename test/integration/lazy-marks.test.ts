@@ -100,6 +100,11 @@ test('a seat whose lease ran out is marked once, and is live again with its next
   await activate('lapsing')
   expect(await markLapsedSeats(app.ctx, never)).toBeNull()
   expect([await inUse(), await lapsed()]).toEqual([1, false])
+  const marks = () =>
+    query(app.databaseUrl, 'select lapse_due_at = lease_ends_at as same from activations where not lapsed')
+  expect(await marks()).toEqual([{ same: true }])
+  await query(app.databaseUrl, `update activations set lease_ends_at = lease_ends_at - interval '1 day'`)
+  expect(await marks()).toEqual([{ same: true }])
   app.clock.advance(400 * DAY)
   expect(await inUse()).toBe(0)
   expect(await markLapsedSeats(app.ctx, never)).toEqual({ lapsed: 1 })

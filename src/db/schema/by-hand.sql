@@ -5,7 +5,7 @@ ALTER TABLE "instances" SET (fillfactor = 80);--> statement-breakpoint
 ALTER TABLE "activations" SET (fillfactor = 80);--> statement-breakpoint
 ALTER TABLE "report_streams" SET (fillfactor = 80);--> statement-breakpoint
 
--- A lease that was moved runs again.
+-- A new seat is looked at when its lease ends; one whose lease was moved runs again, and is never looked at too late.
 CREATE FUNCTION activation_renewed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   new.lapsed := false;
@@ -13,7 +13,11 @@ BEGIN
   RETURN new;
 END $$;--> statement-breakpoint
 CREATE TRIGGER activation_renewed BEFORE UPDATE ON "activations" FOR EACH ROW
-  WHEN (old.lapsed AND new.lease_ends_at IS DISTINCT FROM old.lease_ends_at)
+  WHEN (old.lapsed AND new.lease_ends_at IS DISTINCT FROM old.lease_ends_at
+    OR new.lease_ends_at < old.lapse_due_at AND new.lapse_due_at = old.lapse_due_at)
+  EXECUTE FUNCTION activation_renewed();--> statement-breakpoint
+CREATE TRIGGER activation_taken BEFORE INSERT ON "activations" FOR EACH ROW
+  WHEN (new.lapse_due_at = 'epoch')
   EXECUTE FUNCTION activation_renewed();--> statement-breakpoint
 
 -- Every write of reference data leaves an event, whoever makes it: processes hold the data in memory and go by the

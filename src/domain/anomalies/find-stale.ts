@@ -4,19 +4,19 @@ import { type SQL, sql } from 'drizzle-orm'
 import { ANOMALY_SEVERITY } from '../../contract/anomalies.ts'
 import { products } from '../../db/schema/index.ts'
 import { addSeconds } from '../../platform/time.ts'
+import { inChunks } from '../kernel/chunks.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { foldFleet } from '../stats/fold-fleet.ts'
 import { mayAccuse } from './hear-fleet.ts'
 
-/** One statement of this many rows takes well under a second. */
-const CHUNK = 5_000
 const UNTIL_DONE = new AbortController().signal
 
 /**
  * Silent for `staleAfter` or longer, and not deactivated; a site without a network is silent by right, for as long as
  * the lease of its offline activation runs. A silence is found once: resolving it by hand lasts until the instance was
- * heard and falls silent again. None is found while the whole fleet is silent, which is a finding of its own. Works in chunks and stops between two of them once `signal` is
- * aborted; the next run goes on there. Returns how many rows were opened and closed.
+ * heard and falls silent again. None is found while the whole fleet is silent, which is a finding of its own. Works in
+ * chunks and stops between two of them once `signal` is aborted; the next run goes on there. Returns how many rows were
+ * opened and closed.
  */
 export async function findStaleInstances(
   ctx: Ctx,
@@ -28,9 +28,9 @@ export async function findStaleInstances(
   let closed = 0
   let opened = 0
   for (const { id } of await ctx.db.select({ id: products.id }).from(products)) {
-    closed += await chunks((after) => closeChunk(ctx, id, after), signal)
+    closed += await chunks(ctx, signal, (after, most) => closeChunk(ctx, id, after, most))
     if (!signal.aborted && (await mayAccuse(ctx, id))) {
-      opened += await chunks((after) => openChunk(ctx, id, after), signal)
+      opened += await chunks(ctx, signal, (after, most) => openChunk(ctx, id, after, most))
     }
   }
   return { opened, closed }
@@ -40,22 +40,27 @@ export async function findStaleInstances(
 type Place = { at: string; key: string }
 type Chunk = { looked: number; done: number; at: string | null; key: string | null }
 
-/** Chunk after chunk until one is not full; the sum of what was done. */
-async function chunks(next: (after: Place | null) => Promise<Chunk>, signal: AbortSignal): Promise<number> {
+/** Chunk after chunk, each from where the one before it ended; the sum of what was done. */
+async function chunks(
+  ctx: Ctx,
+  signal: AbortSignal,
+  next: (after: Place | null, most: number) => Promise<Chunk>,
+): Promise<number> {
   let done = 0
-  for (let after: Place | null = null; !signal.aborted; ) {
-    const chunk: Chunk = await next(after)
+  let after: Place | null = null
+  await inChunks(ctx, signal, async (most) => {
+    const chunk = await next(after, most)
     done += chunk.done
-    if (chunk.looked < CHUNK || chunk.at === null || chunk.key === null) break
-    after = { at: chunk.at, key: chunk.key }
-  }
+    if (chunk.at !== null && chunk.key !== null) after = { at: chunk.at, key: chunk.key }
+    return chunk.looked
+  })
   return done
 }
 
 const placeOf = ({ at, key }: Place): SQL => sql`(${at}::timestamptz, ${key}::uuid)`
 
 /** Looks at instances that were found silent: those heard since, or deactivated, are silent no more. */
-async function closeChunk(ctx: Ctx, productId: string, after: Place | null): Promise<Chunk> {
+async function closeChunk(ctx: Ctx, productId: string, after: Place | null, most: number): Promise<Chunk> {
   const now = ctx.clock.now()
   const at = now.toISOString()
   const silentSince = addSeconds(now, -ctx.settings.staleAfter).toISOString()
@@ -65,7 +70,7 @@ async function closeChunk(ctx: Ctx, productId: string, after: Place | null): Pro
         or deactivated_at is not null) as over
       from instances
       where silent and product_id = ${productId}::uuid and ${after ? sql`(first_seen_at, instance_key) < ${placeOf(after)}` : sql`true`}
-      order by first_seen_at desc nulls last, instance_key desc nulls last limit ${CHUNK}
+      order by first_seen_at desc nulls last, instance_key desc nulls last limit ${most}
     ), back as materialized (
       select instance_key, last_seen_at, deactivated_at from instances
       where instance_key in (select instance_key from looked where over)
@@ -91,7 +96,7 @@ async function closeChunk(ctx: Ctx, productId: string, after: Place | null): Pro
  * Looks at instances whose mark is that old: those heard since get a new one, the others are found silent. The mark is
  * never later than the last report, so none is missed.
  */
-async function openChunk(ctx: Ctx, productId: string, after: Place | null): Promise<Chunk> {
+async function openChunk(ctx: Ctx, productId: string, after: Place | null, most: number): Promise<Chunk> {
   const now = ctx.clock.now()
   const at = now.toISOString()
   const silentSince = addSeconds(now, -ctx.settings.staleAfter).toISOString()
@@ -102,7 +107,7 @@ async function openChunk(ctx: Ctx, productId: string, after: Place | null): Prom
       where product_id = ${productId}::uuid and not silent and deactivated_at is null
         and seen_mark <= ${silentSince}::timestamptz
         and ${after ? sql`(seen_mark, instance_key) > ${placeOf(after)}` : sql`true`}
-      order by seen_mark, instance_key limit ${CHUNK} for no key update skip locked
+      order by seen_mark, instance_key limit ${most} for no key update skip locked
     ), found as materialized (
       select d.* from due d
       where d.last_seen_at <= ${silentSince}::timestamptz and not exists (

@@ -4,11 +4,10 @@ import { sql } from 'drizzle-orm'
 import { products } from '../../db/schema/index.ts'
 import { transaction } from '../../db/transaction.ts'
 import { addDays } from '../../platform/time.ts'
+import { inChunks } from '../kernel/chunks.ts'
 import type { Ctx } from '../kernel/context.ts'
 
 const SILENT_DAYS = 30
-/** Small enough that nobody waits for the locks of one statement. */
-const BATCH = 1_000
 
 export async function removeSilentInstances(
   ctx: Ctx,
@@ -16,16 +15,13 @@ export async function removeSilentInstances(
 ): Promise<Record<string, number> | null> {
   let removed = 0
   for (const { id } of await ctx.db.select({ id: products.id }).from(products)) {
-    for (let found = BATCH; found === BATCH && !signal.aborted; ) {
-      found = await removeBatch(ctx, id)
-      removed += found
-    }
+    removed += await inChunks(ctx, signal, (most) => removeBatch(ctx, id, most))
   }
   return removed > 0 ? { removed } : null
 }
 
 /** `seen_mark` is never later than `last_seen_at`, and the index holds it. */
-async function removeBatch(ctx: Ctx, productId: string): Promise<number> {
+async function removeBatch(ctx: Ctx, productId: string, most: number): Promise<number> {
   const before = addDays(ctx.clock.now(), -SILENT_DAYS).toISOString()
   const [gone] = await transaction(ctx.db, (tx) =>
     // An instance that is being heard is locked, and passed over.
@@ -35,7 +31,7 @@ async function removeBatch(ctx: Ctx, productId: string): Promise<number> {
         where product_id = ${productId}::uuid and proven_license_id is null
           and seen_mark < ${before}::timestamptz and last_seen_at < ${before}::timestamptz and action = 'none'
           and not exists (select from activations a where a.instance_key = i.instance_key)
-        limit ${BATCH} for update skip locked
+        limit ${most} for update skip locked
       ), stream as (
         delete from report_streams where instance_key in (select instance_key from silent)
       ), anomaly as (

@@ -3,26 +3,19 @@
 import { sql } from 'drizzle-orm'
 import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
+import { inChunks } from '../kernel/chunks.ts'
 import type { Ctx } from '../kernel/context.ts'
 import { addCounts, addMinutes, countsOf, factsOfNow, minutesOf } from './fleet-facts.ts'
 
 const FOLD_LOCK = 5_027_051
-/** Instances of one transaction. */
-const CHUNK = 5_000
-/** Rows of `fleet_age_changes`, each of one statement's instances: of a batch of requests, or of one. */
-const AGE_CHUNK = 500
 
 /** Folds in chunks until nothing is left, or `signal` is aborted. Who comes second leaves it to the first. */
 export async function foldFleet(ctx: Ctx, signal: AbortSignal): Promise<Record<string, number> | null> {
-  const folded = { instances: 0, age_changes: 0 }
-  for (let more = true; more && !signal.aborted; ) {
-    const instances = await transaction(ctx.db, (tx) => foldChanges(tx, ctx.clock.now()))
-    const ages = await transaction(ctx.db, foldAges)
-    folded.instances += instances
-    folded.age_changes += ages
-    more = instances === CHUNK || ages === AGE_CHUNK
-  }
-  return folded.instances + folded.age_changes > 0 ? folded : null
+  const instances = await inChunks(ctx, signal, (most) =>
+    transaction(ctx.db, (tx) => foldChanges(tx, ctx.clock.now(), most)),
+  )
+  const age_changes = await inChunks(ctx, signal, (most) => transaction(ctx.db, (tx) => foldAges(tx, most)))
+  return instances + age_changes > 0 ? { instances, age_changes } : null
 }
 
 /** Waits for nobody: false where another process folds. Held until the transaction ends. */
@@ -37,11 +30,11 @@ export async function mayFold(tx: Transaction): Promise<boolean> {
  * Counts each changed instance as it is, instead of as it was counted last. A change that commits later than this reads
  * has a row of its own, and is counted then.
  */
-async function foldChanges(tx: Transaction, now: Date): Promise<number> {
+async function foldChanges(tx: Transaction, now: Date, most: number): Promise<number> {
   if (!(await mayFold(tx))) return 0
   const [row] = await tx.execute<{ taken: number }>(sql`
     with taken as (
-      delete from fleet_changes where id in (select id from fleet_changes order by id limit ${CHUNK})
+      delete from fleet_changes where id in (select id from fleet_changes order by id limit ${most})
       returning instance_key
     ), keys as materialized (
       select distinct instance_key from taken
@@ -63,11 +56,12 @@ async function foldChanges(tx: Transaction, now: Date): Promise<number> {
   return Number(row?.taken)
 }
 
-async function foldAges(tx: Transaction): Promise<number> {
+/** Each row holds the instances of one statement: of a batch of requests, or of one. */
+async function foldAges(tx: Transaction, most: number): Promise<number> {
   if (!(await mayFold(tx))) return 0
   const [row] = await tx.execute<{ taken: number }>(sql`
     with taken as (
-      delete from fleet_age_changes where id in (select id from fleet_age_changes order by id limit ${AGE_CHUNK})
+      delete from fleet_age_changes where id in (select id from fleet_age_changes order by id limit ${most})
       returning *
     ), minutes as (${minutesOf('taken')}), added as (${addMinutes})
     select count(*)::int as taken from taken`)

@@ -1,21 +1,20 @@
 // Deletes the streams that decide no duplicate any more. Keeps the mark by which it finds them.
 import { sql } from 'drizzle-orm'
+import { inChunks } from '../kernel/chunks.ts'
 import type { Ctx } from '../kernel/context.ts'
-
-/** Well under a second for rows of any size that a stream has. */
-const CHUNK = 2_000
 
 /**
  * Deletes streams without a report for `days`, and returns how many. A stream that is due and was written meanwhile is
  * due again `days` after its last report; one that is being written is passed over.
  */
-export async function forgetStreams({ db, clock }: Ctx, days: number, signal: AbortSignal): Promise<number> {
-  const now = sql`${clock.now().toISOString()}::timestamptz`
-  for (let total = 0; ; ) {
-    const [done] = await db.execute<{ due: number; gone: number }>(sql`
+export async function forgetStreams(ctx: Ctx, days: number, signal: AbortSignal): Promise<number> {
+  const now = sql`${ctx.clock.now().toISOString()}::timestamptz`
+  let total = 0
+  await inChunks(ctx, signal, async (most) => {
+    const [done] = await ctx.db.execute<{ due: number; gone: number }>(sql`
       with due as materialized (
         select instance_key, boot_id, updated_at + ${days}::int * interval '1 day' as due_at from report_streams
-        where forget_due_at <= ${now} order by forget_due_at limit ${CHUNK} for update skip locked
+        where forget_due_at <= ${now} order by forget_due_at limit ${most} for update skip locked
       ), gone as (
         delete from report_streams s using due d
         where s.instance_key = d.instance_key and s.boot_id = d.boot_id and d.due_at < ${now} returning 1
@@ -25,6 +24,7 @@ export async function forgetStreams({ db, clock }: Ctx, days: number, signal: Ab
       )
       select (select count(*)::int from due) as due, (select count(*)::int from gone) as gone`)
     total += Number(done?.gone)
-    if (Number(done?.due) < CHUNK || signal.aborted) return total
-  }
+    return Number(done?.due)
+  })
+  return total
 }

@@ -3,14 +3,9 @@ import { type SQL, sql } from 'drizzle-orm'
 import { OTHER_VERSIONS } from '../../contract/telemetry.ts'
 import type { Transaction } from '../../db/client.ts'
 import { transaction } from '../../db/transaction.ts'
+import { FIRST_SIZE, nextSize } from '../kernel/chunks.ts'
 import type { Ctx } from '../kernel/context.ts'
 
-/** Reports of the first batch. Each metric of a report adds to eight sums, so what a batch costs is only known after it. */
-const BATCH = 1_000
-const SMALLEST_BATCH = 50
-const LARGEST_BATCH = 5_000
-/** Milliseconds that a batch should take: its locks wait for nobody, but others may wait for them. */
-const BATCH_TIME = { least: 250, most: 1_000 }
 const ROLL_UP_LOCK = 5_027_050
 /** Versions with sums of their own, a product and day. Anybody may report as unproven what he likes (T11). */
 const MOST_UNPROVEN_VERSIONS = 50
@@ -23,7 +18,8 @@ const MOST_PROVEN_VERSIONS = 500
  * them up would mean. One process does it at a time; who comes second leaves it to the first.
  */
 export async function rollUpReports(ctx: Ctx, signal: AbortSignal): Promise<{ reports: number } | null> {
-  let size = BATCH
+  // Each metric of a report adds to eight sums: what a batch costs is only known after it.
+  let size = FIRST_SIZE
   for (let reports = 0; ; ) {
     const start = ctx.clock.monotonic()
     const taken = await transaction(ctx.db, (tx) => sumBatch(tx, size))
@@ -31,12 +27,6 @@ export async function rollUpReports(ctx: Ctx, signal: AbortSignal): Promise<{ re
     reports += taken
     if (taken === 0 || signal.aborted) return reports > 0 ? { reports } : null
   }
-}
-
-/** Half as many after a batch that took `ms` and was slow, twice as many after a fast one. */
-export function nextSize(size: number, ms: number): number {
-  if (ms > BATCH_TIME.most) return Math.max(SMALLEST_BATCH, Math.floor(size / 2))
-  return ms < BATCH_TIME.least ? Math.min(LARGEST_BATCH, size * 2) : size
 }
 
 /** The marks of an instance are read and written within the lock: two batches must not both count it. */
