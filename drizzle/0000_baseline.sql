@@ -531,7 +531,8 @@ CREATE INDEX "audit_log_subject_idx" ON "audit_log" USING btree ("subject","at")
 CREATE INDEX "audit_log_actor_idx" ON "audit_log" USING btree ("actor_id","action","at");--> statement-breakpoint
 CREATE INDEX "events_at_idx" ON "events" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at_idx" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "fleet_facts_no_seat_idx" ON "fleet_facts" USING btree ("instance_key") WHERE split_part("fleet_facts"."facets"[6], '|', 3) = '' or "fleet_facts"."facets"[6] like 'downgrade|%';--> statement-breakpoint
+CREATE INDEX "fleet_facts_no_seat_idx" ON "fleet_facts" USING btree ("instance_key") WHERE "fleet_facts"."facets" is null or split_part("fleet_facts"."facets"[6], '|', 3) = '' or "fleet_facts"."facets"[6] like 'downgrade|%';--> statement-breakpoint
+CREATE INDEX "fleet_facts_proof_idx" ON "fleet_facts" USING btree (("facets"[3]),"instance_key") WHERE "fleet_facts"."facets"[3] in ('none', 'relay');--> statement-breakpoint
 CREATE INDEX "activations_held_idx" ON "activations" USING btree ("license_id","instance_key") WHERE "activations"."ended_at" is null and not "activations"."lapsed";--> statement-breakpoint
 CREATE INDEX "activations_lapse_idx" ON "activations" USING btree ("lapse_due_at") WHERE "activations"."ended_at" is null and not "activations"."lapsed";--> statement-breakpoint
 CREATE INDEX "activations_credential_idx" ON "activations" USING btree ("credential_id");--> statement-breakpoint
@@ -760,25 +761,19 @@ BEGIN
     SELECT product_id, proof <> 'none', array_agg(fleet_minute(last_seen_at)) FROM old_rows
     WHERE deactivated_at IS NULL GROUP BY 1, 2;
   ELSE
-    WITH pairs AS MATERIALIZED (
-      SELECT n.instance_key, n.product_id, o.proof <> 'none' AS was_verified, n.proof <> 'none' AS is_verified,
-        CASE WHEN o.deactivated_at IS NULL THEN fleet_minute(o.last_seen_at) END AS was,
-        CASE WHEN n.deactivated_at IS NULL THEN fleet_minute(n.last_seen_at) END AS now_is,
-        o.version IS DISTINCT FROM n.version OR o.os IS DISTINCT FROM n.os OR o.proof <> n.proof
-          OR o.action <> n.action OR (o.action_set_at IS NULL) <> (n.action_set_at IS NULL)
-          OR (o.action_acknowledged_at IS NULL) <> (n.action_acknowledged_at IS NULL)
-          OR (o.deactivated_at IS NULL) <> (n.deactivated_at IS NULL) AS changed
-      FROM new_rows n JOIN old_rows o USING (instance_key)
-    ), changed AS (
-      INSERT INTO fleet_changes (instance_key) SELECT instance_key FROM pairs WHERE changed
-    )
+    -- No join of the two: they have no statistics, and a plan made for one row would serve five thousand.
     INSERT INTO fleet_age_changes (product_id, verified, gained, lost)
     SELECT product_id, verified, coalesce(array_agg(minute) FILTER (WHERE gained), '{}'),
       coalesce(array_agg(minute) FILTER (WHERE NOT gained), '{}')
-    FROM pairs CROSS JOIN LATERAL (VALUES (is_verified, now_is, true), (was_verified, was, false))
-      m(verified, minute, gained)
-    WHERE (was, was_verified) IS DISTINCT FROM (now_is, is_verified) AND minute IS NOT NULL
-    GROUP BY 1, 2;
+    FROM (
+      SELECT product_id, proof <> 'none' AS verified, fleet_minute(last_seen_at) AS minute, true AS gained
+      FROM new_rows WHERE deactivated_at IS NULL
+      UNION ALL
+      SELECT product_id, proof <> 'none', fleet_minute(last_seen_at), false
+      FROM old_rows WHERE deactivated_at IS NULL
+    ) m
+    GROUP BY product_id, verified
+    HAVING array_agg(minute) FILTER (WHERE gained) IS DISTINCT FROM array_agg(minute) FILTER (WHERE NOT gained);
   END IF;
   RETURN NULL;
 END $$;--> statement-breakpoint
@@ -789,6 +784,18 @@ CREATE TRIGGER instances_counted_delete AFTER DELETE ON "instances"
 CREATE TRIGGER instances_counted_update AFTER UPDATE ON "instances"
   REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION instances_counted();--> statement-breakpoint
 
+CREATE FUNCTION facts_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO fleet_changes (instance_key) VALUES (new.instance_key);
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER instance_facts_changed AFTER UPDATE ON "instances" FOR EACH ROW
+  WHEN (old.version IS DISTINCT FROM new.version OR old.os IS DISTINCT FROM new.os OR old.proof <> new.proof
+    OR old.action <> new.action OR (old.action_set_at IS NULL) <> (new.action_set_at IS NULL)
+    OR (old.action_acknowledged_at IS NULL) <> (new.action_acknowledged_at IS NULL)
+    OR (old.deactivated_at IS NULL) <> (new.deactivated_at IS NULL))
+  EXECUTE FUNCTION facts_changed();--> statement-breakpoint
+
 CREATE FUNCTION seats_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF tg_op = 'INSERT' THEN
@@ -798,18 +805,13 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;--> statement-breakpoint
-CREATE FUNCTION seat_counted() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO fleet_changes (instance_key) VALUES (new.instance_key);
-  RETURN NULL;
-END $$;--> statement-breakpoint
 CREATE TRIGGER seats_counted_insert AFTER INSERT ON "activations"
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seats_counted();--> statement-breakpoint
 CREATE TRIGGER seats_counted_delete AFTER DELETE ON "activations"
   REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION seats_counted();--> statement-breakpoint
 CREATE TRIGGER seat_counted_update AFTER UPDATE ON "activations" FOR EACH ROW
   WHEN ((old.ended_at IS NULL) <> (new.ended_at IS NULL) OR old.lapsed <> new.lapsed)
-  EXECUTE FUNCTION seat_counted();--> statement-breakpoint
+  EXECUTE FUNCTION facts_changed();--> statement-breakpoint
 
 -- Search for a part of an instance's id or host name. The extension is trusted since PostgreSQL 13, but its creation
 -- needs CREATE on the database, and its files; without it the search is as right, and slow.

@@ -43,7 +43,12 @@ export const fleetFacts = pgTable(
   (t) => [
     index('fleet_facts_no_seat_idx')
       .on(t.instanceKey)
-      .where(sql`split_part(${t.facets}[6], '|', 3) = '' or ${t.facets}[6] like 'downgrade|%'`),
+      .where(
+        sql`${t.facets} is null or split_part(${t.facets}[6], '|', 3) = '' or ${t.facets}[6] like 'downgrade|%'`,
+      ),
+    index('fleet_facts_proof_idx')
+      .on(sql`(${t.facets}[3])`, t.instanceKey)
+      .where(sql`${t.facets}[3] in ('none', 'relay')`),
   ],
 )
 

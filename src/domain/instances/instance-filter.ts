@@ -8,7 +8,7 @@ import { addSeconds, parseRfc3339 } from '../../platform/time.ts'
 import type { Ctx } from '../kernel/context.ts'
 import { uuidOf } from '../kernel/find-catalog.ts'
 import { seatIsLive } from '../rights/seat.ts'
-import { countedWithoutSeat } from './counted-facts.ts'
+import { rareProof } from './filter-hints.ts'
 import { grantedTier } from './instance-view.ts'
 
 /** Every member that is given must hold. The query must join `products`. @throws Refusal `not_found` */
@@ -18,7 +18,7 @@ export function meetsFilter(ctx: Ctx, filter: InstanceFilter, now: Date): SQL | 
   return and(
     product === undefined ? undefined : eq(products.code, product),
     license === undefined ? undefined : holdsSeatOf(uuidOf('lic', license, 'license'), now),
-    tier === undefined ? undefined : and(mayHaveTier(tier, now), sql`${grantedTier(now)} = ${tier}`),
+    tier === undefined ? undefined : sql`${grantedTier(now)} = ${tier}`,
     version === undefined ? undefined : eq(instances.version, version),
     action === undefined ? undefined : hasAction(action),
     instance_id === undefined ? undefined : isNamed(instance_id, product),
@@ -45,23 +45,6 @@ const isNamed = (instanceId: string, product: string | undefined): SQL | undefin
 const hasAction = (action: Action): SQL | undefined =>
   and(eq(instances.action, action), action === 'none' ? undefined : sql`${instances.action} <> 'none'`)
 
-/**
- * What an index finds: who holds a seat of a license of that tier, and, where the tier is the lowest of a product, who
- * was counted without a live seat or changed since.
- */
-const mayHaveTier = (tier: string, now: Date): SQL => sql`${instances.instanceKey} in (
-  select a.instance_key from activations a join licenses l on l.id = a.license_id join tiers t on t.id = l.tier_id
-  where t.code = ${tier} and ${seatIsLive(now)}
-  union
-  select k.instance_key from (
-    select instance_key from fleet_facts where ${countedWithoutSeat}
-    union all select instance_key from fleet_changes
-    union all select instance_key from activations
-    where ended_at is null and not lapsed and lapse_due_at <= ${now.toISOString()}::timestamptz
-  ) k
-  where exists (select from tiers t where t.code = ${tier} and not exists (
-    select from tiers lower where lower.product_id = t.product_id and lower.rank < t.rank)))`
-
 /** One string of both, as the trigram index has it; then each by itself, lest a match runs from one into the other. */
 const contains = (text: string): SQL => {
   const pattern = sql`lower(${`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`}::text)`
@@ -71,12 +54,13 @@ const contains = (text: string): SQL => {
 }
 
 /** Whether few may meet the filter where indexes find them; their order is then a matter of sorting those few. */
-export const isSelective = ({ license, tier, text, instance_id, action }: InstanceFilter): boolean =>
-  license !== undefined ||
-  tier !== undefined ||
-  text !== undefined ||
-  instance_id !== undefined ||
-  (action !== undefined && action !== 'none')
+export const isSelective = (filter: InstanceFilter): boolean =>
+  filter.license !== undefined ||
+  filter.tier !== undefined ||
+  filter.text !== undefined ||
+  filter.instance_id !== undefined ||
+  (filter.action !== undefined && filter.action !== 'none') ||
+  rareProof(filter) !== undefined
 
 export const isStale = (ctx: Ctx, now: Date): SQL => sql`(
   ${instances.deactivatedAt} is null

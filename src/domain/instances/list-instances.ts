@@ -6,6 +6,7 @@ import { instances } from '../../db/schema/index.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { uuidOf } from '../kernel/find-catalog.ts'
 import { decodeCursor, type Page, pageOf, TIME_PART, UUID_PART } from '../kernel/paging.ts'
+import { hintsOf } from './filter-hints.ts'
 import { isSelective, meetsFilter } from './instance-filter.ts'
 import { type InstanceView, SORTED, viewInstance, viewInstances } from './instance-view.ts'
 
@@ -48,7 +49,7 @@ async function readPage(db: Executor, { filter, where, following, now, most }: P
     select instance_key from instances where ${following ?? sql`true`}
     order by first_seen_at desc nulls last, instance_key desc nulls last limit ${LOOK_AHEAD})`
   const rows = await viewInstances(db, and(where, next), now, most, SORTED)
-  return rows.length === most ? rows : viewInstances(db, where, now, most, SORTED)
+  return rows.length === most ? rows : viewInstances(db, and(where, hintsOf(filter, now)), now, most, SORTED)
 }
 
 function isAfter(cursor: string): SQL {

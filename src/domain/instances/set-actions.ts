@@ -1,5 +1,5 @@
 // Sets one action on all instances that meet a filter. The number that a preview showed is the confirmation.
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { BulkActionOrder } from '../../contract/admin-instances.schema.ts'
 import type { Action } from '../../contract/claims.ts'
 import type { Transaction } from '../../db/client.ts'
@@ -10,6 +10,7 @@ import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import { recordChanges } from '../kernel/record-change.ts'
 import { spendBudget } from '../kernel/spend-budget.ts'
 import { actionDue, keptReason } from './action-due.ts'
+import { hintsOf } from './filter-hints.ts'
 import { meetsFilter } from './instance-filter.ts'
 
 /** Instances of one call: few enough that nobody waits long for their rows. */
@@ -78,11 +79,12 @@ async function lockMatching(
   ctx: Ctx,
   { filter, expect }: BulkActionOrder,
 ): Promise<Matching[]> {
+  const now = ctx.clock.now()
   const rows = await tx
     .select({ key: instances.instanceKey, action: instances.action })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
-    .where(meetsFilter(ctx, filter, ctx.clock.now()))
+    .where(and(meetsFilter(ctx, filter, now), hintsOf(filter, now)))
     .orderBy(instances.instanceKey)
     .limit(MOST_INSTANCES + 1)
     .for('update', { of: instances })

@@ -5,6 +5,7 @@ import type { CredentialSource } from '../../contract/catalog.ts'
 import type { Transaction } from '../../db/client.ts'
 import { instances } from '../../db/schema/index.ts'
 import { actionDue } from '../instances/action-due.ts'
+import { hintsOf } from '../instances/filter-hints.ts'
 import { meetsFilter } from '../instances/instance-filter.ts'
 import { type Ctx, requireRole } from '../kernel/context.ts'
 import { notFound, uuidOf } from '../kernel/find-catalog.ts'
@@ -13,7 +14,7 @@ import { SOURCES } from '../licenses/revoke-credential.ts'
 import { refuseRevoked } from '../licenses/update-license.ts'
 import { seatIsLive } from '../rights/seat.ts'
 import { type Effect, effectOf, type Taking } from './effects.ts'
-import { readOnly, readSubjects } from './read-subjects.ts'
+import { readOnly, readSubjects, type SubjectQuery } from './read-subjects.ts'
 
 export interface Preview {
   /** Whether anything would change at all; false where it is already so. */
@@ -29,7 +30,7 @@ export async function previewAction(ctx: Ctx, id: string, order: ActionOrder): P
   requireRole(ctx, 'operator')
   const key = uuidOf('ins', id, 'instance')
   return readOnly(ctx, async (tx) => {
-    const preview = await previewOrder(tx, ctx, eq(instances.instanceKey, key), order)
+    const preview = await previewOrder(tx, ctx, { where: eq(instances.instanceKey, key) }, order)
     return preview.count === 0 ? notFound('instance') : preview
   })
 }
@@ -37,8 +38,9 @@ export async function previewAction(ctx: Ctx, id: string, order: ActionOrder): P
 /** @throws Refusal `not_found` for a license of the filter that is no id. */
 export async function previewActions(ctx: Ctx, order: BulkActionOrder): Promise<Preview> {
   requireRole(ctx, 'operator')
-  const where = meetsFilter(ctx, order.filter, ctx.clock.now())
-  return readOnly(ctx, (tx) => previewOrder(tx, ctx, where, order))
+  const now = ctx.clock.now()
+  const [where, hint] = [meetsFilter(ctx, order.filter, now), hintsOf(order.filter, now)]
+  return readOnly(ctx, (tx) => previewOrder(tx, ctx, { where, hint }, order))
 }
 
 /** @throws Refusal `not_found`; `conflict` for suspending a license that was revoked. */
@@ -85,16 +87,16 @@ const holdsSeat = (ctx: Ctx, condition: SQL): SQL => sql`${instances.instanceKey
 function previewOrder(
   tx: Transaction,
   ctx: Ctx,
-  where: SQL | undefined,
+  subjects: Pick<SubjectQuery, 'where' | 'hint'>,
   order: ActionOrder,
 ): Promise<Preview> {
-  return previewOf(tx, ctx, { where, due: actionDue(order) }, { kind: 'action', action: order.action })
+  return previewOf(tx, ctx, { ...subjects, due: actionDue(order) }, { kind: 'action', action: order.action })
 }
 
 async function previewOf(
   tx: Transaction,
   ctx: Ctx,
-  subjects: { where: SQL | undefined; due?: SQL },
+  subjects: SubjectQuery,
   taking: Taking,
 ): Promise<Preview> {
   const { count, due, page } = await readSubjects(tx, subjects, ctx.clock.now())

@@ -51,14 +51,22 @@ const MOST_COUNTED = 10_000
 /** Rows of the list of instances that are looked at before the index of the condition is. */
 const LOOK_AHEAD = 1_000
 
-/** `where` and `due` may name `instances` and `products`. */
+/** Conditions over `instances` and `products`. */
+export interface SubjectQuery {
+  where: SQL | undefined
+  /** What follows from `where` and helps where few meet it. */
+  hint?: SQL | undefined
+  due?: SQL | undefined
+}
+
 export async function readSubjects(
   db: Executor,
-  { where, due = sql`true` }: { where: SQL | undefined; due?: SQL | undefined },
+  { where, hint, due = sql`true` }: SubjectQuery,
   now: Date,
 ): Promise<Subjects> {
-  const page = await readPage(db, where)
-  const counted = await count(db, where, due, page.length)
+  const many = await readNewest(db, where)
+  const page = many ?? (await selectPage(db, and(where, hint)))
+  const counted = await count(db, many ? where : and(where, hint), due, page.length)
   const seats = await readSeats(
     db,
     page.map((row) => row.instanceKey),
@@ -67,13 +75,13 @@ export async function readSubjects(
   return { ...counted, page: page.map((row) => ({ ...row, seats: seats.get(row.instanceKey) ?? [] })) }
 }
 
-/** What many meet is found among the newest; what few meet by its own index. */
-async function readPage(db: Executor, where: SQL | undefined) {
+/** What many meet is found among the newest: null where they do not fill a page, and its own index has to. */
+async function readNewest(db: Executor, where: SQL | undefined) {
   const newest = sql`${instances.instanceKey} in (
     select instance_key from instances
     order by first_seen_at desc nulls last, instance_key desc nulls last limit ${LOOK_AHEAD})`
   const rows = await selectPage(db, and(where, newest))
-  return rows.length === PREVIEW_PAGE ? rows : selectPage(db, where)
+  return rows.length === PREVIEW_PAGE ? rows : null
 }
 
 const selectPage = (db: Executor, where: SQL | undefined) =>
