@@ -46,12 +46,20 @@ let low = 0
  * the random part grows by a random step). Throws a RangeError for a date outside 1970 to 10889.
  */
 export function uuidv7(now: Date, random: RandomBytes = randomBytes): string {
+  return dashed(nextDigits(now, random))
+}
+
+/** The public id of something new. */
+export const newPublicId = (prefix: IdPrefix, now: Date, random: RandomBytes = randomBytes): string =>
+  `${prefix}_${nextDigits(now, random)}`
+
+function nextDigits(now: Date, random: RandomBytes): string {
   const milliseconds = now.getTime()
   if (milliseconds === lastMilliseconds) step(random)
   else startAt(milliseconds, random)
   const version = hex4(0x7000 | high)
   const variant = hex4(0x8000 | (middle >>> 16))
-  return `${time}-${version}-${variant}-${hex4(middle & 0xffff)}${hex8(low)}`
+  return `${time}${version}${variant}${hex4(middle & 0xffff)}${hex8(low)}`
 }
 
 /** 73 of the 74 random bits: the free top bit leaves room for 2^41 steps within a millisecond. */
@@ -59,8 +67,7 @@ function startAt(milliseconds: number, random: RandomBytes): void {
   if (!(milliseconds >= 0 && milliseconds <= MAX_MILLISECONDS)) throw new RangeError('date outside UUIDv7')
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0] = random(10)
   lastMilliseconds = milliseconds
-  const digits = milliseconds.toString(16).padStart(12, '0')
-  time = `${digits.slice(0, 8)}-${digits.slice(8)}`
+  time = milliseconds.toString(16).padStart(12, '0')
   high = ((a & 1) << 10) | (b << 2) | (c >>> 6)
   middle = ((c & 0x3f) << 24) | (d << 16) | (e << 8) | f
   low = ((g << 24) | (h << 16) | (i << 8) | j) >>> 0

@@ -14,18 +14,41 @@ export interface Logger {
   child(fields: object): Logger
 }
 
-/** A child that is made when it first writes. */
-export function lazyChild(parent: Logger, fields: object): Logger {
-  let made: Logger | undefined
-  const child = () => {
-    made ??= parent.child(fields)
-    return made
+/** A child that is made when it first writes: most requests write nothing of their own. */
+export const lazyChild = (parent: Logger, fields: object): Logger => new LazyChild(parent, fields)
+
+class LazyChild implements Logger {
+  readonly #parent: Logger
+  readonly #fields: object
+  #made: Logger | undefined
+
+  constructor(parent: Logger, fields: object) {
+    this.#parent = parent
+    this.#fields = fields
   }
-  return {
-    debug: (more, message) => child().debug(more, message),
-    info: (more, message) => child().info(more, message),
-    warn: (more, message) => child().warn(more, message),
-    error: (more, message) => child().error(more, message),
-    child: (more) => child().child(more),
+
+  get #child(): Logger {
+    this.#made ??= this.#parent.child(this.#fields)
+    return this.#made
+  }
+
+  debug(fields: object, message: string): void {
+    this.#child.debug(fields, message)
+  }
+
+  info(fields: object, message: string): void {
+    this.#child.info(fields, message)
+  }
+
+  warn(fields: object, message: string): void {
+    this.#child.warn(fields, message)
+  }
+
+  error(fields: object, message: string): void {
+    this.#child.error(fields, message)
+  }
+
+  child(fields: object): Logger {
+    return this.#child.child(fields)
   }
 }

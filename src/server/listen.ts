@@ -70,13 +70,14 @@ function countRequests(server: Server): Pick<Listener, 'sendAway' | 'drain'> {
   const underWay = new Set<ServerResponse>()
   let leaving = false
   let done: (() => void) | undefined
+  function closed(this: ServerResponse): void {
+    underWay.delete(this)
+    if (underWay.size === 0) done?.()
+  }
   server.on('request', (_request, response) => {
     underWay.add(response)
     if (leaving) response.shouldKeepAlive = false
-    response.on('close', () => {
-      underWay.delete(response)
-      if (underWay.size === 0) done?.()
-    })
+    response.on('close', closed)
   })
   const sendAway = () => {
     leaving = true

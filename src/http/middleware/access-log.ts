@@ -31,14 +31,9 @@ export function accessLog(metrics: Metrics): AccessLog {
     const { method } = c.req
     const { status } = c.res
     seriesOf(method, route, status).observe(ms / 1000)
-    const line = {
-      request_id: c.get('requestId'),
-      method,
-      route,
-      status,
-      ms: Math.round(ms * 10) / 10,
-      actor: actorOf(c.get('ctx').actor),
-    }
+    const rounded = Math.round(ms * 10) / 10
+    const actor = actorOf(c.get('ctx').actor)
+    const line = { request_id: c.get('requestId'), method, route, status, ms: rounded, actor }
     if (QUIET.has(route)) log.debug(line, 'request')
     else log.info(line, 'request')
   }

@@ -1,6 +1,6 @@
 // Gives each request its id and the context that verbs receive.
 import type { Services } from '../../domain/kernel/context.ts'
-import { publicId, uuidv7 } from '../../platform/ids.ts'
+import { newPublicId } from '../../platform/ids.ts'
 import { lazyChild } from '../../platform/logger.ts'
 import { networkOf } from '../../platform/network.ts'
 import { redactText } from '../../platform/redact.ts'
@@ -19,7 +19,7 @@ export function openContext(c: Context, services: Services, address: string, arr
   const requestId =
     given !== undefined && isHarmless(given)
       ? given
-      : publicId('req', uuidv7(services.clock.now(), services.random))
+      : newPublicId('req', services.clock.now(), services.random)
   const network = networkOf(address)
   c.set('requestId', requestId)
   c.set('network', network)
