@@ -4,6 +4,7 @@ import { flushCompileCache } from 'node:module'
 import type { Settings } from '../config/settings.ts'
 import { SYNC_PATH } from '../contract/sync.ts'
 import { connectDatabase, connectProbe } from '../db/client.ts'
+import { requireCorrectedDriver } from '../db/corrected-driver.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
@@ -40,6 +41,7 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
   const stop = stopRequests(log, () => abandon())
   const opened = closing(log)
   try {
+    requireCorrectedDriver()
     const database = await openPostgres(settings, log)
     const { embedded } = database
     if (embedded) {
