@@ -175,6 +175,14 @@ CREATE TABLE "instances" (
 	CONSTRAINT "instances_proof_known" CHECK ("instances"."proof" in ('none', 'instance', 'license', 'relay'))
 );
 --> statement-breakpoint
+CREATE TABLE "seat_bounds" (
+	"license_id" uuid PRIMARY KEY NOT NULL,
+	"taken" integer NOT NULL,
+	"taken_exact_until" timestamp with time zone,
+	"fresh" integer NOT NULL,
+	"fresh_exact_until" timestamp with time zone
+);
+--> statement-breakpoint
 CREATE TABLE "api_keys" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"license_id" uuid NOT NULL,

@@ -6,6 +6,7 @@ import { connectDatabase } from '../db/client.ts'
 import { migrate } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { createAdminKey } from '../domain/admin-keys/create-admin-key.ts'
+import { instancePipeline } from '../domain/instance-api/flow/pipeline.ts'
 import type { Services } from '../domain/kernel/context.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { createApp } from '../http/app.ts'
@@ -83,6 +84,7 @@ export async function openVendor(
   }
   const app = createApp({
     services,
+    pipeline: instancePipeline({ ...services, connection }),
     metrics: noMetrics,
     readiness: async () => ({ ready: true, checks: {} }),
     guard: (work) => work,

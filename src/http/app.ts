@@ -34,7 +34,8 @@ export function createApp(deps: AppDependencies): OpenAPIHono<HttpEnv> {
   app.use('/api/v1/admin/*', declaredQuery(operationOf))
   app.use('/api/v1/admin/*', idempotency())
   mountHealth(app, deps)
-  mountPublicApi(app)
+  const { pipeline } = deps
+  mountPublicApi(app, typeof pipeline === 'function' ? pipeline : () => pipeline)
   if (deps.sync) mountSync(app, deps.sync)
   mountAdminApi(app)
   mountDocument(app)

@@ -1,5 +1,6 @@
 // What the app is built from: the services and the few things that only the runtime knows.
 import type { Context as HonoContext } from 'hono'
+import type { Pipeline } from '../domain/instance-api/flow/pipeline.ts'
 import type { Services } from '../domain/kernel/context.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { RateLimit } from '../platform/rate-limit.ts'
@@ -16,6 +17,8 @@ export interface Readiness {
 export interface AppDependencies {
   /** One for all requests; or one for each, where connections cannot outlive a request. */
   services: Services | ((c: HonoContext) => Services)
+  /** Decides the requests of instances: of the process, or of each request. */
+  pipeline: Pipeline | ((c: HonoContext) => Pipeline)
   metrics: Metrics
   /** Text of `/metrics`; absent where nobody scrapes. */
   metricsText?: () => Promise<{ text: string; contentType: string }>

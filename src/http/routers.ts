@@ -1,6 +1,5 @@
 // The list of routers. A new part of the domain adds one line here.
 import { mountActionBudgetRoutes } from './routes/action-budget.ts'
-import { mountActivationRoutes } from './routes/activation.ts'
 import { mountInstanceAdminRoutes } from './routes/admin-instances.ts'
 import { mountAdminKeyRoutes } from './routes/admin-keys.ts'
 import { mountRelayAdminRoutes } from './routes/admin-relays.ts'
@@ -10,23 +9,18 @@ import { mountAnomalyRoutes } from './routes/anomalies.ts'
 import { mountAuditRoutes } from './routes/audit.ts'
 import { mountCatalogRoutes } from './routes/catalog.ts'
 import { mountCustomerRoutes } from './routes/customers.ts'
-import { mountInstanceRoutes } from './routes/instances.ts'
+import { mountInstanceApi, type PipelineOf } from './routes/instance-api.ts'
 import { mountLicenseRoutes } from './routes/licenses.ts'
 import { mountOfflineRoutes } from './routes/offline.ts'
 import { mountSigningRoutes } from './routes/public-keys.ts'
 import { mountRelayRoutes } from './routes/relays.ts'
 import { mountStatsRoutes } from './routes/stats.ts'
-import { mountTelemetryRoutes } from './routes/telemetry.ts'
-import { mountTokenRoutes } from './routes/tokens.ts'
 import { mountTrialRoutes } from './routes/trials.ts'
 import type { Router } from './routing.ts'
 
-export function mountPublicApi(app: Router): void {
+export function mountPublicApi(app: Router, pipelineOf: PipelineOf): void {
   mountSigningRoutes(app)
-  mountTokenRoutes(app)
-  mountInstanceRoutes(app)
-  mountActivationRoutes(app)
-  mountTelemetryRoutes(app)
+  mountInstanceApi(app, pipelineOf)
   mountRelayRoutes(app)
   mountTrialRoutes(app)
 }

@@ -15,6 +15,11 @@ export function fromUnixSeconds(n: number): Date {
   return new Date(n * 1000)
 }
 
+/** Unix milliseconds, as the database's clock counts them. */
+export function fromUnixMilliseconds(n: number): Date {
+  return new Date(n)
+}
+
 /** `date` moved by `s` seconds, which may be negative or a fraction. */
 export function addSeconds(date: Date, s: number): Date {
   return new Date(date.getTime() + s * 1000)

@@ -8,6 +8,7 @@ import { requireCorrectedDriver } from '../db/corrected-driver.ts'
 import { migrate, shippedMigrations } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import { databaseWatchdog } from '../db/watchdog.ts'
+import { instancePipeline } from '../domain/instance-api/flow/pipeline.ts'
 import { clockGuard } from '../domain/signing/clock-guard.ts'
 import { keySetOrigin } from '../domain/signing/key-set-origin.ts'
 import { measureSkew } from '../domain/signing/measure-skew.ts'
@@ -88,8 +89,10 @@ export async function runServer(settings: Settings, log: Logger): Promise<number
     })
     const sync = await openSync({ services, databaseUrl: database.url, metrics })
     opened.add('live channel', sync.stop)
+    const pipeline = instancePipeline({ ...services, connection })
     const app = createApp({
       services,
+      pipeline,
       metrics,
       metricsText,
       readiness: () => checkReadiness({ services, watchdog, guard, isStopping, shipped }),

@@ -1,5 +1,6 @@
 // What an isolate keeps from request to request. Anything in it may vanish at any time; no connection is in it.
 import { type Bindings, loadWorkerSettings, type WorkerSettings } from '../config/worker-settings.ts'
+import { directPipeline } from '../domain/instance-api/flow/direct-pipeline.ts'
 import type { Newcomers } from '../domain/kernel/context.ts'
 import type { ReferenceCache } from '../domain/kernel/reference.ts'
 import { referenceCache } from '../domain/reference/reference-cache.ts'
@@ -72,6 +73,10 @@ function newApp(settings: WorkerSettings): Isolate['app'] {
   const requestOf = ({ env }: { env: unknown }) => env as OpenRequest
   return createApp({
     services: (c) => requestOf(c).services,
+    pipeline: (c) => {
+      const { services, connection } = requestOf(c)
+      return directPipeline({ ...services, connection })
+    },
     metrics: noMetrics,
     readiness: (c) => readinessOf(requestOf(c)),
     guard: (work, c) => requestOf(c).watchdog.guard(work),

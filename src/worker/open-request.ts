@@ -1,6 +1,6 @@
 // What one request, or one run of the cron, works with: connections of its own, and the secrets that the isolate opened.
 import journal from '../../drizzle/meta/_journal.json' with { type: 'json' }
-import { connectDatabase, connectProbe } from '../db/client.ts'
+import { connectDatabase, connectProbe, type DatabaseConnection } from '../db/client.ts'
 import { isDatabaseUnavailable } from '../db/errors.ts'
 import { databaseWatchdog, type Watchdog } from '../db/watchdog.ts'
 import type { Services } from '../domain/kernel/context.ts'
@@ -23,6 +23,7 @@ const NOT_OPENED = new Uint8Array()
 export interface OpenRequest {
   readonly isolate: Isolate
   readonly services: Services
+  readonly connection: DatabaseConnection
   readonly watchdog: Watchdog
   /** Ends the connections once their statements have. */
   close(): Promise<void>
@@ -37,6 +38,7 @@ export function openRequest(isolate: Isolate): OpenRequest {
   const { db } = connection
   return {
     isolate,
+    connection,
     watchdog,
     services: {
       db,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { recordRelayReports } from '../../src/domain/instance-api/record-relay-reports.ts'
+import { relayTelemetry } from '../../src/domain/instance-api/relay-telemetry.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { countingDatabase } from '../support/counting-database.ts'
 import { query } from '../support/query.ts'
 import { type EnrolledRelay, enrolRelay } from '../support/relay.ts'
+import { pipelineOver } from '../support/tell-reports.ts'
 import { createWorld, newCustomer, type World } from '../support/world.ts'
 
 let app: TestApp
@@ -156,9 +157,10 @@ describe('a batch of a relay', () => {
     const ids = await Promise.all(Array.from({ length: 12 }, () => instance()))
     const counting = countingDatabase(app.databaseUrl, 1)
     const bearer = { kind: 'relay_key', text: relay.key } as const
+    const pipeline = pipelineOver(app, counting)
     const statements = async (reports: unknown[]) => {
       const before = counting.statements.length
-      const { accepted } = await recordRelayReports({ ...app.ctx, db: counting.db }, bearer, reports)
+      const { accepted } = await relayTelemetry({ ...app.ctx, db: counting.db }, pipeline, bearer, reports)
       expect(accepted).toBe(reports.length)
       return counting.statements.length - before
     }

@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const ROOT = resolve(import.meta.dirname, '../..')
 const SDK = join(ROOT, 'src/sdk')
 const ENFORCE = join(SDK, 'enforce')
-const MOST_BYTES = 60_000
+const MOST_BYTES = 70_000
 
 const PROGRAM = `
 import { defineLimits, enforceLimits } from '@leasehold/enforce'
@@ -203,7 +203,7 @@ describe('what is in it', () => {
     expect(await reach('index.js')).toMatch(/["']node:fs/)
   })
 
-  test('is packed in under 60 kB, without sources, and brings no dependency', async () => {
+  test('is packed in under 70 kB, without sources, and brings no dependency', async () => {
     const { size, files } = tarball
     process.stdout.write(`tarball: ${size} bytes, ${files.length} files\n`)
     expect(size).toBeLessThan(MOST_BYTES)

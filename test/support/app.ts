@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { connectDatabase, type DatabaseConnection } from '../../src/db/client.ts'
 import { createAdminKey } from '../../src/domain/admin-keys/create-admin-key.ts'
+import { instancePipeline, type PipelineOptions } from '../../src/domain/instance-api/flow/pipeline.ts'
 import type { Ctx, DomainSettings, Newcomers, Services } from '../../src/domain/kernel/context.ts'
 import { referenceCache } from '../../src/domain/reference/reference-cache.ts'
 import { keyringCache } from '../../src/domain/signing/keyring.ts'
@@ -62,6 +63,8 @@ export interface TestAppOptions {
   startAt?: string
   /** Bounds strangers; without it, nobody is counted. */
   newcomers?: Newcomers
+  /** How the requests of instances are gathered. */
+  pipeline?: PipelineOptions
   /** With the live channel. */
   sync?: { pollMs?: number }
 }
@@ -82,6 +85,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     : null
   const app = createApp({
     services,
+    pipeline: instancePipeline({ ...services, connection }, options.pipeline),
     metrics: noMetrics,
     readiness: async () => ({ ready: true, checks: {} }),
     guard: (work) => work,

@@ -1,13 +1,11 @@
 // A pool that writes down every statement it sends, transaction control included.
 import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
-import type { Database } from '../../src/db/client.ts'
+import type { DatabaseConnection } from '../../src/db/client.ts'
 
-export interface CountingDatabase {
-  db: Database
+export interface CountingDatabase extends DatabaseConnection {
   /** Every statement sent so far, in order. */
   statements: string[]
-  close(): Promise<void>
 }
 
 export function countingDatabase(url: string, poolSize: number): CountingDatabase {
@@ -18,5 +16,5 @@ export function countingDatabase(url: string, poolSize: number): CountingDatabas
     onnotice: () => {},
     debug: (_connection, text) => statements.push(text.trim()),
   })
-  return { db: drizzle(client), statements, close: () => client.end({ timeout: 5 }) }
+  return { db: drizzle(client), client, statements, close: () => client.end({ timeout: 5 }) }
 }

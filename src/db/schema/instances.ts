@@ -1,6 +1,17 @@
 // Running copies of a product and the seats they hold. Both lead with instance_key: they grow with the fleet.
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import type { CredentialSource, Proof, SeatEndedBy } from '../../contract/catalog.ts'
 import type { Action } from '../../contract/claims.ts'
 import { instant } from './columns.ts'
@@ -107,6 +118,19 @@ export const activations = pgTable(
     index('activations_churn_idx').on(t.licenseId, t.firstActivatedAt),
   ],
 )
+
+/**
+ * How many seats of a license are taken: never too low, and exact until the times beside it. Apart from the license's
+ * row, which is reference data, and with no index on what changes. Written under the license's row lock.
+ */
+export const seatBounds = pgTable('seat_bounds', {
+  licenseId: uuid('license_id').primaryKey(),
+  taken: integer('taken').notNull(),
+  takenExactUntil: instant('taken_exact_until'),
+  /** Instances that were new within the last 30 days. */
+  fresh: integer('fresh').notNull(),
+  freshExactUntil: instant('fresh_exact_until'),
+})
 
 /**
  * Seats whose instance was deleted, for as long as a lease of theirs could still be shown: without them a license JWT

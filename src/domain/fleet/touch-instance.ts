@@ -14,7 +14,8 @@ export interface InstanceFacts {
   reportedTier?: string | undefined
 }
 
-export type InstanceRow = typeof instances.$inferSelect
+/** Without the marks that jobs keep. */
+export type InstanceRow = Omit<typeof instances.$inferSelect, 'seenMark' | 'silent'>
 
 export interface InstanceAddress {
   productId: string

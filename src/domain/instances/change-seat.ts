@@ -8,6 +8,7 @@ import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
 import { spendBudget } from '../kernel/spend-budget.ts'
 import { holdLicense } from '../rights/hold-license.ts'
+import { seatsEnded } from '../rights/seat-bounds.ts'
 import { type InstanceView, viewInstance } from './instance-view.ts'
 
 export interface SeatChange {
@@ -47,7 +48,11 @@ export async function changeSeat(
       const known = await tx.select({ id: activations.id }).from(activations).where(pair)
       return known.length === 0 ? notFound('seat') : view
     }
-    if (change.takes && changed.leaseEndsAt > now) await spendBudget(tx, ctx, 1)
+    const wasLive = change.takes && changed.leaseEndsAt > now
+    if (wasLive) {
+      await seatsEnded(tx, licenseId, 1)
+      await spendBudget(tx, ctx, 1)
+    }
     await recordChange(tx, ctx, {
       action: change.action,
       subject: publicId('act', changed.id),

@@ -38,6 +38,7 @@ export async function deleteInstance(
       .for('update', { of: instances })
     if (!row) return notFound('instance')
     if (row.action === 'kill' && confirm !== 'killed') throw isKilled()
+    await holdLicensesOf(tx, key)
     const { live_seats, ...deleted } = await deleteRows(tx, key, ctx.clock.now())
     if (live_seats && row.action !== 'kill') await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {
@@ -56,6 +57,14 @@ export async function deleteInstance(
   })
 }
 
+/** Whoever ends a seat holds its license's row: the number of seats that are taken changes with it. */
+async function holdLicensesOf(tx: Transaction, key: string): Promise<void> {
+  await tx.execute(sql`
+    select l.id from licenses l
+    where l.id in (select a.license_id from activations a where a.instance_key = ${key}::uuid)
+    order by l.id for no key update`)
+}
+
 /**
  * One statement; the tables that grow are found by the head of their primary key. A relay that still serves the
  * instance tells of its lease again. A seat whose lease could still be shown leaves its number behind, so that no
@@ -66,6 +75,9 @@ async function deleteRows(tx: Transaction, key: string, now: Date): Promise<Reco
     with activation as (
       delete from activations where instance_key = ${key}::uuid
       returning license_id, id, lease_ends_at, ended_at, lapsed
+    ), freed as (
+      update seat_bounds b set taken = greatest(0, b.taken - 1) from activation a
+      where b.license_id = a.license_id and ${seatIsLive(now)}
     ), forgotten as (
       insert into forgotten_seats as known (instance_key, license_id, seat_id, lease_ends_at)
       select ${key}::uuid, license_id, id, lease_ends_at from activation

@@ -2,14 +2,14 @@
 
 import type { Role } from '../../contract/catalog.ts'
 import type { ErrorCode } from '../../contract/errors.ts'
-import type { Database, Transaction } from '../../db/client.ts'
+import type { Database } from '../../db/client.ts'
 import type { RootSigningKey } from '../../mint/keys.ts'
 import { AppError } from '../../platform/app-error.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { RandomBytes } from '../../platform/random.ts'
 import type { KeyringCache } from './keyring.ts'
-import type { ReferenceCache } from './reference.ts'
+import type { Read, ReferenceCache } from './reference.ts'
 
 /** The settings that change what the domain does. Durations are seconds. */
 export interface DomainSettings {
@@ -34,10 +34,18 @@ export interface ActionBudget {
   readonly inAll: number
 }
 
-/** Bounds the instances that nobody has licensed. */
+/** Bounds the instances that nobody has licensed (T9, T11). */
 export interface Newcomers {
-  /** Counts those that were inserted, given by their products, and stops the transaction when they are too many. */
-  admit(tx: Transaction, ctx: Ctx, productIds: readonly string[]): Promise<void>
+  /**
+   * Looks how many the products have, where that was not done within the minute before `now` (monotonic milliseconds).
+   * Call it before `admit`.
+   */
+  count(read: Read, productIds: readonly string[], now: number): Promise<void>
+  /**
+   * Counts one more of this network and product, and returns what takes that back.
+   * @throws Refusal when they are too many.
+   */
+  admit(network: string | undefined, productId: string): () => void
 }
 
 export interface Services {

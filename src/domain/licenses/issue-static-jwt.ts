@@ -56,13 +56,17 @@ export async function issueStaticJwt(
     })
     return { license, rights: grantedRights(license, action), exp: standing.exp, inGrace: standing.inGrace }
   })
-  const { jwt } = await signLicenseJwt(ctx, {
-    ...lease,
-    ...(instanceId === undefined ? {} : { instanceId }),
-    credential: id,
-    id,
-    refreshable,
-    at: now,
-  })
+  const keyring = await ctx.keyring.current(lease.license.productCode)
+  const { jwt } = signLicenseJwt(
+    { ...ctx, keyring },
+    {
+      ...lease,
+      ...(instanceId === undefined ? {} : { instanceId }),
+      credential: id,
+      id,
+      refreshable,
+      at: now,
+    },
+  )
   return { id, jwt, expires_at: rfc3339(fromUnixSeconds(lease.exp)) }
 }

@@ -9,6 +9,7 @@ import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
 import { spendBudget } from '../kernel/spend-budget.ts'
 import { holdLicense } from '../rights/hold-license.ts'
+import { seatsEnded } from '../rights/seat-bounds.ts'
 
 /** Where each kind of credential is kept, and what it is called. */
 export const SOURCES = {
@@ -47,7 +48,7 @@ export async function revokeCredential(
       return known.length === 0 ? notFound(what) : undefined
     }
     if (ends) {
-      await tx
+      const ended = await tx
         .update(activations)
         .set({ endedAt: ctx.clock.now(), endedBy: 'admin' })
         .where(
@@ -58,6 +59,9 @@ export async function revokeCredential(
             isNull(activations.endedAt),
           ),
         )
+        .returning({ leaseEndsAt: activations.leaseEndsAt })
+      const live = ended.filter(({ leaseEndsAt }) => leaseEndsAt > ctx.clock.now())
+      await seatsEnded(tx, revoked.license_id, live.length)
     }
     await spendBudget(tx, ctx, 1)
     await recordChange(tx, ctx, {

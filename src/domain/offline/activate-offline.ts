@@ -11,12 +11,13 @@ import { publicId, uuidv7 } from '../../platform/ids.ts'
 import { fromUnixSeconds, rfc3339, unixSeconds } from '../../platform/time.ts'
 import { isKilled } from '../fleet/action-in-force.ts'
 import { type InstanceRow, touchInstance } from '../fleet/touch-instance.ts'
-import { unsignedRefusal } from '../instance-api/answer-session.ts'
 import { signLicenseJwt } from '../instance-api/grants/sign-grant.ts'
+import { unsignedRefusal } from '../instance-api/sessions/answer-session.ts'
 import { type Ctx, Refusal, requireRole } from '../kernel/context.ts'
 import { notFound, uuidOf } from '../kernel/find-catalog.ts'
 import { recordChange } from '../kernel/record-change.ts'
-import { claimSeat, needsNewSeat } from '../rights/claim-seat.ts'
+import { readWith } from '../reference/read-with.ts'
+import { claimSeat } from '../rights/claim-seat.ts'
 import { grantedRights } from '../rights/granted-rights.ts'
 import { holdLicense, standingToIssue } from '../rights/hold-license.ts'
 import { findLicense, type LicenseFacts } from '../rights/license-facts.ts'
@@ -78,8 +79,7 @@ async function grant(
   const { row: instance } = await touchInstance(tx, at, { version, hostname, fingerprint }, 'license', now)
   if (instance.action === 'kill') throw isKilled(instance.instanceKey)
   const mode = { kind: 'claim' } as const
-  const claims = await needsNewSeat(tx, instance.instanceKey, licenseId, mode, now)
-  const license = await holdLicense(tx, licenseId, claims ? 'no key update' : 'share')
+  const license = await holdLicense(tx, licenseId, 'no key update')
   const { exp, inGrace, status } = standingToIssue(license, life, now)
   const row: OfflineActivationRow = {
     id: uuidv7(now, ctx.random),
@@ -100,7 +100,7 @@ async function grant(
     .onConflictDoNothing({ target: [offlineActivations.instanceKey, offlineActivations.nonce] })
     .returning({ id: offlineActivations.id })
   if (fresh.length === 0) throw await answeredBefore(tx, row)
-  const seat = await claimSeat(tx, {
+  const seat = await claimSeat(tx, readWith(tx), {
     license,
     instanceKey: row.instanceKey,
     credential: { source: 'static_jwt', id: row.staticJwtId },
@@ -117,7 +117,8 @@ async function grant(
       instance,
       instanceToken: undefined,
       proof: 'license',
-      at: now,
+      grantedAt: now,
+      decidedAt: now,
     } as const
     throw unsignedRefusal({ granted: false, ...facts, ...seat })
   }
@@ -158,18 +159,22 @@ async function grant(
 async function signAnswer(ctx: Ctx, granted: Granted, nonce: string) {
   const { row, license, instance, seatId, exp, inGrace } = granted
   const iat = unixSeconds(row.issuedAt)
-  const { jwt } = await signLicenseJwt(ctx, {
-    license,
-    rights: grantedRights(license, row.action),
-    exp,
-    inGrace,
-    instanceId: instance.instanceId,
-    seatId,
-    credential: publicId('sjw', row.staticJwtId),
-    refreshable: false,
-    at: row.issuedAt,
-    id: publicId('sjw', row.staticJwtId),
-  })
+  const keyring = await ctx.keyring.current(license.productCode)
+  const { jwt } = signLicenseJwt(
+    { ...ctx, keyring },
+    {
+      license,
+      rights: grantedRights(license, row.action),
+      exp,
+      inGrace,
+      instanceId: instance.instanceId,
+      seatId,
+      credential: publicId('sjw', row.staticJwtId),
+      refreshable: false,
+      at: row.issuedAt,
+      id: publicId('sjw', row.staticJwtId),
+    },
+  )
   const claims: ActivationClaims = {
     iss: ctx.settings.issuer,
     aud: license.productCode,
@@ -183,7 +188,6 @@ async function signAnswer(ctx: Ctx, granted: Granted, nonce: string) {
     reason: instance.actionReason ?? '',
     grant: jwt,
   }
-  const keyring = await ctx.keyring.current(license.productCode)
   const signer = keyring.signer(license.productCode, 'control', row.issuedAt)
   const activation = signJws(signer, ACTIVATION_TYP, claims)
   return { activation, installBefore: fromUnixSeconds(claims.exp) }

@@ -40,7 +40,7 @@ export async function refuseForeign(
       fix: 'Bring the request file to the license of its key, or remove license_key from it.',
     })
   }
-  if (key.revoked) {
+  if (key.revokedAt !== null) {
     throw new Refusal('license_key_revoked', 'The license key in the request file was revoked.', {
       fix: 'Give the customer the key that replaces it, or remove license_key from the file.',
     })

@@ -92,10 +92,14 @@ export type Relation =
  */
 export function relationOf(version: Point & { recent: readonly PastEvent[] }, seen: Sighting): Relation {
   if (isSame(version, seen.at)) return { kind: 'same', events: [] }
+  // A history that lacks what was asked about is another one, also where its newest event was passed on the way here.
+  if (!seen.held) {
+    return { kind: isSame(version, seen.asked) ? 'other_history' : 'apart', events: null }
+  }
   const passed = version.recent.findLastIndex((event) => isSame(event, seen.at))
   if (passed !== -1) return { kind: 'ahead', events: version.recent.slice(passed + 1) }
   if (isSame(version, seen.asked)) {
-    if (!seen.held || seen.since === null) return { kind: 'other_history', events: null }
+    if (seen.since === null) return { kind: 'other_history', events: null }
     return { kind: 'behind', events: seen.since }
   }
   const met = seen.since?.findIndex((event) => isSame(event, version)) ?? -1

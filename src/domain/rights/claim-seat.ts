@@ -1,17 +1,28 @@
-// Seats, exact under concurrency: whoever takes one holds the license's row while counting (T10).
-import { and, eq, sql } from 'drizzle-orm'
-import type { CredentialSource } from '../../contract/catalog.ts'
-import { CHURN_DAYS, seatChurn } from '../../contract/seats.ts'
-import type { Executor, Transaction } from '../../db/client.ts'
+// A seat for an instance that an admin speaks for, in the admin's own transaction. Requests of instances take theirs in
+// batches; both go by take-seat.ts.
+import { and, eq } from 'drizzle-orm'
+import type { Transaction } from '../../db/client.ts'
 import { activations, forgottenSeats } from '../../db/schema/index.ts'
-import { allottedSeats } from './allotted-seats.ts'
-import type { LicenseFacts } from './license-facts.ts'
-import { isLive, seatIsLive } from './seat.ts'
+import type { CredentialName, LicenseFacts, Read } from '../kernel/reference.ts'
+import {
+  type AllottedRecord,
+  type BoundRecord,
+  boundRow,
+  COUNT_SEATS,
+  type CountRecord,
+  capacityOf,
+  countedCapacity,
+  READ_ALLOTTED,
+  READ_BOUNDS,
+  UPSERT_BOUNDS,
+} from './seat-bounds.ts'
+import { type Capacity, changedCapacity, needsCount, type SeatLimits, seatLimits } from './seat-capacity.ts'
+import { type SeatMode, type SeatRefusal, takeSeat } from './take-seat.ts'
 
 export interface SeatRequest {
   license: LicenseFacts
   instanceKey: string
-  credential: { source: CredentialSource; id: string }
+  credential: CredentialName
   /** End of the lease that this seat is claimed for, grace included. */
   leaseEndsAt: Date
   now: Date
@@ -20,135 +31,50 @@ export interface SeatRequest {
   mode: SeatMode
 }
 
-/**
- * `claim` takes a free seat; `retake` does so unless an admin ended the instance's own; `hold` takes none; `keep` goes
- * on with the seat that a license JWT names. A seat named by a valid JWT and unknown here is learned again: the
- * database was restored from before it (T12).
- */
-export type SeatMode = { kind: 'claim' | 'retake' | 'hold' } | { kind: 'keep'; seatId: string }
+export type SeatOutcome = { ok: true; id: string } | ({ ok: false } & SeatRefusal)
 
-export type SeatOutcome =
-  | { ok: true; id: string; taken: boolean }
-  | { ok: false; reason: 'seat_ended' | 'key_retired' }
-  | { ok: false; reason: 'instance_limit' | 'seat_churn'; limit: number; current: number }
-
-/** Whether the request will have to take a seat: then the license's row must be held alone, to count. */
-export async function needsNewSeat(
-  tx: Transaction,
-  instanceKey: string,
-  licenseId: string,
-  mode: SeatMode,
-  now: Date,
-): Promise<boolean> {
-  const own = await findSeat(tx, instanceKey, licenseId)
-  return !own || !isLive(own, now) || (mode.kind === 'keep' && own.id !== mode.seatId)
-}
-
-/**
- * Gives the instance its seat, or takes one. The caller holds the license's row, and alone where `needsNewSeat` said
- * so; whoever ends a seat holds it too. The same instance never takes a second seat.
- */
-export async function claimSeat(tx: Transaction, request: SeatRequest): Promise<SeatOutcome> {
-  const { license, instanceKey, now, mode } = request
-  const own = await findSeat(tx, instanceKey, license.id)
-  const named = mode.kind === 'keep' ? mode.seatId : own?.id
-  if (own && own.id === named && isLive(own, now)) {
-    await tx
-      .update(activations)
-      .set({
-        credentialSource: request.credential.source,
-        credentialId: request.credential.id,
-        leaseIssuedAt: now,
-        leaseEndsAt: sql`greatest(${activations.leaseEndsAt}, ${request.leaseEndsAt.toISOString()}::timestamptz)`,
-      })
-      .where(pair(instanceKey, license.id))
-    return { ok: true, id: own.id, taken: false }
-  }
-  // Seat ids are ordered by time: one that is newer than what is on record was lost with a database (T12).
-  const lost = mode.kind === 'keep' && (!own || mode.seatId > own.id)
-  if (mode.kind === 'keep' && !lost && (own?.endedAt || own?.id !== mode.seatId)) {
-    return { ok: false, reason: 'seat_ended' }
-  }
-  if (mode.kind === 'keep' && !own && (await isForgotten(tx, instanceKey, license.id, mode.seatId))) {
-    return { ok: false, reason: 'seat_ended' }
-  }
-  if (mode.kind === 'hold') return { ok: false, reason: 'key_retired' }
-  if (mode.kind === 'retake' && own && isTombstone(own)) return { ok: false, reason: 'seat_ended' }
-  const full = lost ? null : await refuseWhenFull(tx, request, own !== null)
-  if (full) return full
-  const id = mode.kind === 'keep' ? mode.seatId : request.newId
-  const seat = {
-    id,
-    credentialSource: request.credential.source,
-    credentialId: request.credential.id,
-    activatedAt: now,
-    leaseEndsAt: request.leaseEndsAt,
-    leaseIssuedAt: now,
-    endedAt: null,
-    endedBy: null,
-    tombstoneLiftedAt: null,
-  }
-  await tx
-    .insert(activations)
-    .values({ ...seat, instanceKey, licenseId: license.id, firstActivatedAt: now })
-    .onConflictDoUpdate({ target: [activations.instanceKey, activations.licenseId], set: seat })
-  return { ok: true, id, taken: true }
-}
-
-async function refuseWhenFull(
-  tx: Transaction,
-  { license, now, instanceKey }: SeatRequest,
-  returning: boolean,
-): Promise<SeatOutcome | null> {
-  const limit = license.seatLimit
-  const churn = license.tier.seatChurn ?? (limit === null ? null : seatChurn(limit))
-  if (limit === null && churn === null) return null
-  const at = now.toISOString()
-  const [counted] = await tx.execute<{ live: string; fresh: string }>(sql`
-    select
-      (select count(*) from activations a where a.license_id = ${license.id}::uuid and ${seatIsLive(now)}
-        and a.instance_key <> ${instanceKey}::uuid)
-        + ${allottedSeats(license.id, now)} as live,
-      (select count(*) from activations where license_id = ${license.id}::uuid
-        and first_activated_at > ${at}::timestamptz - make_interval(days => ${CHURN_DAYS}::int)) as fresh`)
-  const live = Number(counted?.live)
-  const fresh = Number(counted?.fresh)
-  if (limit !== null && live >= limit) return { ok: false, reason: 'instance_limit', limit, current: live }
-  if (churn !== null && !returning && fresh >= churn) {
-    return { ok: false, reason: 'seat_churn', limit: churn, current: fresh }
-  }
-  return null
-}
-
-export type Seat = typeof activations.$inferSelect
-
-export async function findSeat(
-  tx: Transaction,
-  instanceKey: string,
-  licenseId: string,
-): Promise<Seat | null> {
-  const [own] = await tx.select().from(activations).where(pair(instanceKey, licenseId))
-  return own ?? null
-}
-
-/** An admin ended the seat: the instance does not take it back by itself until the admin lets it. */
-export function isTombstone(seat: Pick<Seat, 'endedBy' | 'tombstoneLiftedAt'>): boolean {
-  return seat.endedBy === 'admin' && seat.tombstoneLiftedAt === null
-}
-
-/** Whether the seat ended because an admin deleted its instance: it is not learned again from a license JWT (T8). */
-export async function isForgotten(
-  db: Executor,
-  instanceKey: string,
-  licenseId: string,
-  seatId: string,
-): Promise<boolean> {
-  const [found] = await db
+/** The caller holds the instance's row and then the license's, and `read` sends within `tx`. */
+export async function claimSeat(tx: Transaction, read: Read, request: SeatRequest): Promise<SeatOutcome> {
+  const { license, instanceKey, now } = request
+  const pair = and(eq(activations.instanceKey, instanceKey), eq(activations.licenseId, license.id))
+  const [own] = await tx.select().from(activations).where(pair).for('no key update')
+  const [forgotten] = await tx
     .select({ seatId: forgottenSeats.seatId })
     .from(forgottenSeats)
-    .where(and(eq(forgottenSeats.instanceKey, instanceKey), eq(forgottenSeats.licenseId, licenseId)))
-  return found !== undefined && seatId <= found.seatId
+    .where(and(eq(forgottenSeats.instanceKey, instanceKey), eq(forgottenSeats.licenseId, license.id)))
+  const limits = seatLimits(license)
+  const capacity = await capacityNow(read, license.id, limits, now)
+  const verdict = takeSeat({
+    ...request,
+    licenseId: license.id,
+    own: own ?? null,
+    forgottenSeatId: forgotten?.seatId ?? null,
+    capacity,
+    limits,
+    newId: () => request.newId,
+  })
+  if (verdict.kind === 'needs_license') throw new TypeError('the capacity is known')
+  if (verdict.kind === 'refused') return { ok: false, ...verdict }
+  const { instanceKey: _, licenseId: __, firstActivatedAt: ___, ...changes } = verdict.seat
+  await tx
+    .insert(activations)
+    .values(verdict.seat)
+    .onConflictDoUpdate({ target: [activations.instanceKey, activations.licenseId], set: changes })
+  if (verdict.change) {
+    const after = changedCapacity(capacity, verdict.change, now)
+    await read(UPSERT_BOUNDS, [JSON.stringify([boundRow(license.id, after)])])
+  }
+  return { ok: true, id: verdict.seat.id }
 }
 
-const pair = (instanceKey: string, licenseId: string) =>
-  and(eq(activations.instanceKey, instanceKey), eq(activations.licenseId, licenseId))
+/** Counted where the number that is kept does not answer. */
+async function capacityNow(read: Read, licenseId: string, limits: SeatLimits, now: Date): Promise<Capacity> {
+  const ids = `{${licenseId}}`
+  const at = now.toISOString()
+  const [bound] = await read<BoundRecord & Record<string, unknown>>(READ_BOUNDS, [ids])
+  const [allotted] = await read<AllottedRecord & Record<string, unknown>>(READ_ALLOTTED, [ids, at])
+  const known = capacityOf(bound, Number(allotted?.seats ?? 0))
+  if (!needsCount(known, limits, 1, now)) return known
+  const [counted] = await read<CountRecord & Record<string, unknown>>(COUNT_SEATS, [ids, at])
+  return counted ? countedCapacity(counted, known.allotted, now) : known
+}

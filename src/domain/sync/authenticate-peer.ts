@@ -3,11 +3,9 @@ import { and, eq, gt } from 'drizzle-orm'
 import { activations } from '../../db/schema/index.ts'
 import { instanceKey } from '../../platform/ids.ts'
 import { fromUnixSeconds } from '../../platform/time.ts'
-import { reporterOf } from '../instance-api/proof/reporter-of.ts'
-import { presentedJwt } from '../instance-api/proof/verify-license-jwt.ts'
+import { provenReporter } from '../instance-api/proof/reporter-of.ts'
 import type { Bearer } from '../kernel/bearer.ts'
 import type { Ctx } from '../kernel/context.ts'
-import { hashCredential } from '../kernel/credential-hash.ts'
 import { findRelay, productsOfCustomer } from '../relays/find-relay.ts'
 import type { InstancePeer, Peer } from './peer.ts'
 
@@ -23,15 +21,15 @@ export async function authenticatePeer(ctx: Ctx, bearer: Bearer): Promise<Peer> 
       products: new Set(await productsOfCustomer(ctx.db, customerId)),
     }
   }
-  const { reporter, proof } = await reporterOf(ctx, bearer)
+  const { reporter, presented, proof } = await provenReporter(ctx, bearer)
   const { productCode: product, instanceId } = reporter
   const key = instanceKey(product, instanceId)
-  if (bearer.kind === 'instance_token') {
-    const tokenHash = hashCredential(ctx, 'instance_token', bearer.text)
+  if (presented.kind !== 'jwt') {
+    const tokenHash = presented.kind === 'instance_token' ? presented.hash : null
     const held = await licensesHeld(ctx, key)
     return { kind: 'instance', instanceKey: key, product, licenses: held, session: null, tokenHash }
   }
-  const { claims, licenseId, seatId } = await presentedJwt(ctx, bearer.text, 'unexpired')
+  const { claims, licenseId, seatId } = presented.jwt
   const own = proof === 'license'
   const peer: InstancePeer = {
     kind: 'instance',

@@ -1,7 +1,7 @@
 // Whether what a listener proved itself with still holds: for any number of listeners in three statements.
 import { type SQL, sql } from 'drizzle-orm'
-import { credentialNamed } from '../instance-api/proof/find-session-credential.ts'
 import type { Ctx } from '../kernel/context.ts'
+import { credentialNamed } from '../rights/credential-name.ts'
 import type { InstancePeer, Peer, RelayPeer } from './peer.ts'
 
 /**

@@ -55,6 +55,8 @@ const TABLES: readonly (readonly [name: string, kind: Kind])[] = [
 /** Says which process works on what just now, or is counted anew from what is imported: of no use elsewhere. */
 export const NEVER_EXPORTED: readonly string[] = [
   'job_leases',
+  // Counted again when a seat is next asked for.
+  'seat_bounds',
   'fleet_counts',
   'fleet_ages',
   'fleet_facts',

@@ -4,8 +4,9 @@ import { signJws } from '../../../mint/sign-jws.ts'
 import { publicId } from '../../../platform/ids.ts'
 import { unixSeconds } from '../../../platform/time.ts'
 import type { InstanceRow } from '../../fleet/touch-instance.ts'
-import type { Ctx } from '../../kernel/context.ts'
-import type { LicenseStanding } from '../../rights/best-standing.ts'
+import type { View } from '../flow/turn.ts'
+import type { LicenseStanding } from '../reports/held-licenses.ts'
+import type { Signing } from './signing.ts'
 
 export interface DirectiveSubject {
   productCode: string
@@ -16,21 +17,20 @@ export interface DirectiveSubject {
   /** The instance's action number; names the state. */
   seq: number
   reason: string
-  /** When it was decided: its `iat`. */
+  /** Its `iat`: before the reading for what is granted, after it for what is taken (T3). */
   at: Date
 }
 
 /** A directive that answers `nonce`, or undefined when the request asked for none. */
-export async function signDirective(
-  ctx: Ctx,
+export function signDirective(
+  { settings, keyring }: Signing,
   subject: DirectiveSubject,
   nonce: string | undefined,
-): Promise<string | undefined> {
+): string | undefined {
   if (nonce === undefined) return undefined
-  const keyring = await ctx.keyring.current(subject.productCode)
   const iat = unixSeconds(subject.at)
   return signJws(keyring.signer(subject.productCode, 'control', subject.at), DIRECTIVE_TYP, {
-    iss: ctx.settings.issuer,
+    iss: settings.issuer,
     aud: subject.productCode,
     sub: subject.instanceId,
     license_id: subject.licenseId === null ? null : publicId('lic', subject.licenseId),
@@ -50,9 +50,10 @@ export function standingDirective(
   productCode: string,
   instance: Pick<InstanceRow, 'instanceId' | 'action' | 'actionSeq' | 'actionReason'>,
   licensed: LicenseStanding | null,
-  at: Date,
+  times: Pick<View, 'grantedAt' | 'now'>,
 ): DirectiveSubject {
   const denied = licensed?.standing.inForce === false ? licensed.standing.reason : ''
+  const takes = instance.action !== 'none' || denied !== ''
   return {
     productCode,
     instanceId: instance.instanceId,
@@ -61,6 +62,6 @@ export function standingDirective(
     action: instance.action,
     seq: instance.actionSeq,
     reason: instance.actionReason ?? denied,
-    at,
+    at: takes ? times.now : times.grantedAt,
   }
 }

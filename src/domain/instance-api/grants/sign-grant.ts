@@ -5,11 +5,11 @@ import { signJws } from '../../../mint/sign-jws.ts'
 import { signRaw } from '../../../mint/sign-raw.ts'
 import { publicId, uuidv7 } from '../../../platform/ids.ts'
 import { unixSeconds } from '../../../platform/time.ts'
-import type { Ctx } from '../../kernel/context.ts'
+import { credentialId } from '../../rights/credential-name.ts'
 import type { GrantedRights } from '../../rights/granted-rights.ts'
 import type { LicenseFacts } from '../../rights/license-facts.ts'
-import type { CredentialName } from '../proof/find-session-credential.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Signing } from './signing.ts'
 
 export const REFRESH_PATH = '/api/v1/licenses/refresh'
 
@@ -31,11 +31,8 @@ export interface LeaseFacts {
 }
 
 /** The license JWT of a session and its seconds to run. */
-export async function signSessionJwt(
-  ctx: Ctx,
-  session: Session,
-): Promise<{ jwt: string; expires_in: number }> {
-  return signLicenseJwt(ctx, {
+export function signSessionJwt(signing: Signing, session: Session): { jwt: string; expires_in: number } {
+  return signLicenseJwt(signing, {
     license: session.license,
     rights: session.rights,
     exp: session.standing.exp,
@@ -44,24 +41,24 @@ export async function signSessionJwt(
     seatId: session.seatId,
     credential: credentialId(session.credential),
     refreshable: true,
-    at: session.at,
+    at: session.grantedAt,
   })
 }
 
 /** Signs one lease. */
-export async function signLicenseJwt(
-  ctx: Ctx,
+export function signLicenseJwt(
+  { settings, keyring, random }: Signing,
   lease: LeaseFacts,
-): Promise<{ jwt: string; expires_in: number }> {
+): { jwt: string; expires_in: number } {
   const { license, rights, at } = lease
   const iat = unixSeconds(at)
   const limits =
     license.limitsClaim === 'quotas' ? { quotas: toQuotas(rights.limits) } : { limits: rights.limits }
   const claims: LicenseClaims = {
-    iss: ctx.settings.issuer,
+    iss: settings.issuer,
     aud: license.productCode,
     sub: publicId('cus', license.customerId),
-    jti: lease.id ?? uuidv7(at, ctx.random),
+    jti: lease.id ?? uuidv7(at, random),
     iat,
     exp: lease.exp,
     license_id: publicId('lic', license.id),
@@ -76,10 +73,9 @@ export async function signLicenseJwt(
     ...(lease.inGrace ? { in_grace: true } : {}),
     ...(lease.instanceId === undefined ? {} : { instance_id: lease.instanceId }),
     ...(lease.seatId === undefined ? {} : { act: publicId('act', lease.seatId) }),
-    ...(lease.refreshable ? { refresh_url: `${ctx.settings.publicUrl}${REFRESH_PATH}` } : {}),
+    ...(lease.refreshable ? { refresh_url: `${settings.publicUrl}${REFRESH_PATH}` } : {}),
     ...(license.tenantId === null ? {} : { tenant_id: license.tenantId }),
   }
-  const keyring = await ctx.keyring.current(license.productCode)
   const jwt = signJws(keyring.signer(license.productCode, 'license', at), LICENSE_TYP, claims)
   return { jwt, expires_in: lease.exp - iat }
 }
@@ -98,27 +94,24 @@ export interface EntitlementGrant {
  * The entitlement token of a license in force; undefined while downgraded, and in the last second of grace, when none
  * would have a second to live. Never call it with a denial.
  */
-export async function signEntitlementToken(ctx: Ctx, grant: EntitlementGrant): Promise<string | undefined> {
+export function signEntitlementToken(
+  { settings, keyring, random }: Signing,
+  grant: EntitlementGrant,
+): string | undefined {
   const { license, rights } = grant
   if (!rights.full) return undefined
   const issuedAt = unixSeconds(grant.at)
   if (grant.leaseExp <= issuedAt) return undefined
-  const keyring = await ctx.keyring.current(license.productCode)
   return signRaw(keyring.signer(license.productCode, 'raw', grant.at), 'entitlement_token', {
-    iss: ctx.settings.issuer,
+    iss: settings.issuer,
     product: license.productCode,
     instance_id: grant.instanceId,
     license_id: publicId('lic', license.id),
     tier: rights.tier,
     features: rights.features,
     limits: rights.limits,
-    nonce: Buffer.from(ctx.random(16)).toString('hex'),
+    nonce: Buffer.from(random(16)).toString('hex'),
     issued_at: issuedAt,
-    expires_at: Math.min(issuedAt + ctx.settings.entitlementLife, grant.leaseExp),
+    expires_at: Math.min(issuedAt + settings.entitlementLife, grant.leaseExp),
   })
-}
-
-/** `key_…`, `lk_…` or `sjw_…`. */
-export function credentialId({ source, id }: CredentialName): string {
-  return publicId(source === 'api_key' ? 'key' : source === 'license_key' ? 'lk' : 'sjw', id)
 }

@@ -1,6 +1,4 @@
 // A presented license key: its signature first, then its row, then its license (T2: not knowing is not rejecting).
-import { eq } from 'drizzle-orm'
-import { licenseKeys } from '../../../db/schema/index.ts'
 import { decodeBase64url } from '../../../license/base64.ts'
 import { parseJsonObject } from '../../../license/json.ts'
 import { licenseKeySteps } from '../../../license/license-key.ts'
@@ -8,17 +6,17 @@ import type { TrustedKeys } from '../../../license/trusted-keys.ts'
 import { unixSeconds } from '../../../platform/time.ts'
 import { type Ctx, Refusal } from '../../kernel/context.ts'
 import { hashCredential } from '../../kernel/credential-hash.ts'
-import { findLicense, type LicenseFacts } from '../../rights/license-facts.ts'
+import type { CredentialFacts, LicenseFacts } from '../../kernel/reference.ts'
+import { readWith } from '../../reference/read-with.ts'
 import { verifyNow } from '../../signing/verify-now.ts'
+import { knownFacts, settledFacts } from './settled-facts.ts'
 
-export interface FoundLicenseKey {
-  id: string
+export interface FoundLicenseKey extends CredentialFacts {
   license: LicenseFacts
-  revoked: boolean
 }
 
 const FORM_FAULTS = new Set(['too_large', 'wrong_form', 'bad_encoding', 'not_json', 'duplicate_member'])
-/** Longer than a keyring serves (2 s), and than the seconds that `issued_at` may run ahead. */
+/** Longer than a batch takes, and than the seconds that `issued_at` may run ahead. */
 const RECENT_SECONDS = 15
 /** Raw objects name no key: one that was made a moment ago, by another process, shows as either. */
 const KEY_FAULTS = new Set(['bad_signature', 'unknown_key'])
@@ -38,18 +36,19 @@ export async function findLicenseKey(ctx: Ctx, product: string, text: string): P
         now: unixSeconds(ctx.clock.now()),
       }),
     )
-  let verified = verify((await ctx.keyring.current()).trusted)
+  let verified = verify((await knownFacts(ctx)).keyring.trusted)
   if (!verified.ok && KEY_FAULTS.has(verified.reason) && isRecent(text, ctx)) {
-    verified = verify((await ctx.keyring.reload()).trusted)
+    verified = verify((await settledFacts(ctx)).keyring.trusted)
   }
-  if (!verified.ok) throw FORM_FAULTS.has(verified.reason) ? malformed() : unknown()
-  const [row] = await ctx.db
-    .select()
-    .from(licenseKeys)
-    .where(eq(licenseKeys.hash, hashCredential(ctx, 'license_key', text)))
-  const license = row ? await findLicense(ctx.db, row.licenseId) : null
-  if (!row || !license || license.productCode !== product) throw unknown()
-  return { id: row.id, license, revoked: row.revokedAt !== null }
+  if (!verified.ok) throw FORM_FAULTS.has(verified.reason) ? malformed() : licenseKeyUnknown()
+  const hash = hashCredential(ctx, 'license_key', text)
+  const { reference } = ctx
+  const read = readWith(ctx.db)
+  const found = (await reference.load(read, { licenseKeyHashes: [hash] })).licenseKey(hash)
+  if (!found) throw licenseKeyUnknown()
+  const license = (await reference.load(read, { licenses: [found.licenseId] })).license(found.licenseId)
+  if (license?.productCode !== product) throw licenseKeyUnknown()
+  return { ...found, license }
 }
 
 /**
@@ -68,7 +67,7 @@ const malformed = () =>
     fix: 'Copy the whole key: two parts of letters, digits, - and _ with a dot between them.',
   })
 
-const unknown = () =>
+export const licenseKeyUnknown = () =>
   new Refusal('license_key_unknown', 'This license key is not known here.', {
     fix: 'Check the product and the server address; the key itself may be right elsewhere.',
   })

@@ -1,42 +1,60 @@
 // Which instance a credential speaks for: the one that a license JWT names, or the one that a token was given to (T8).
 import { eq } from 'drizzle-orm'
 import type { Proof } from '../../../contract/catalog.ts'
-import { instances, products } from '../../../db/schema/index.ts'
-import { wellFormed } from '../../../platform/credentials.ts'
+import { activations, forgottenSeats, instances, products } from '../../../db/schema/index.ts'
+import { instanceKey } from '../../../platform/ids.ts'
 import type { Bearer } from '../../kernel/bearer.ts'
 import { type Ctx, Refusal } from '../../kernel/context.ts'
-import { hashCredential } from '../../kernel/credential-hash.ts'
-import { unknownToken } from './prove-instance.ts'
+import { readWith } from '../../reference/read-with.ts'
+import { type Presented, presented } from './presented.ts'
+import { proofNeeds } from './proof-needs.ts'
 import { proveReporter, type Reporter } from './prove-reporter.ts'
-import { presentedJwt } from './verify-license-jwt.ts'
+import { unknownToken } from './refusals.ts'
+import { settledFacts } from './settled-facts.ts'
 
-/** The one instance that this credential speaks for. @throws Refusal 401, 403 about the credential. */
-export async function reporterOf(ctx: Ctx, bearer: Bearer): Promise<{ reporter: Reporter; proof: Proof }> {
-  if (bearer.kind === 'jwt') {
-    const { claims } = await presentedJwt(ctx, bearer.text, 'unexpired')
+export interface FoundReporter {
+  reporter: Reporter
+  presented: Presented
+}
+
+/** The one instance that this credential names, or was given to. @throws Refusal 401 about the credential. */
+export async function reporterOf(ctx: Ctx, bearer: Bearer): Promise<FoundReporter> {
+  const brought = await presented(ctx, bearer)
+  if (brought.kind === 'jwt') {
+    const { claims } = brought.jwt
     if (claims.instance_id === undefined) throw unbound()
-    const reporter = { productCode: claims.aud, instanceId: claims.instance_id }
-    return { reporter, proof: await proveReporter(ctx, bearer, reporter) }
+    return { presented: brought, reporter: { productCode: claims.aud, instanceId: claims.instance_id } }
   }
-  if (bearer.kind !== 'instance_token') {
-    throw new Refusal('credential_unknown', 'This needs an instance token or a license JWT.', {
-      fix: 'Send the instance token (lit_…) or the license JWT of this instance.',
-    })
-  }
-  if (!wellFormed('instance_token', bearer.text)) throw unknownToken()
+  if (brought.kind === 'none') throw unknownToken()
   const [found] = await ctx.db
-    .select({
-      productCode: products.code,
-      instanceId: instances.instanceId,
-      provenLicenseId: instances.provenLicenseId,
-    })
+    .select({ productCode: products.code, instanceId: instances.instanceId })
     .from(instances)
     .innerJoin(products, eq(products.id, instances.productId))
-    .where(eq(instances.tokenHash, hashCredential(ctx, 'instance_token', bearer.text)))
+    .where(eq(instances.tokenHash, brought.hash))
   if (!found) throw unknownToken()
-  const { provenLicenseId, ...reporter } = found
-  if (provenLicenseId !== null) ctx.credentialAccepted?.()
-  return { reporter, proof: 'instance' }
+  return { presented: brought, reporter: found }
+}
+
+/** The reporter and how it is proven now, outside of any batch and without a lock. @throws Refusal 401, 403. */
+export async function provenReporter(ctx: Ctx, bearer: Bearer): Promise<FoundReporter & { proof: Proof }> {
+  const found = await reporterOf(ctx, bearer)
+  const key = instanceKey(found.reporter.productCode, found.reporter.instanceId)
+  const { db } = ctx
+  const [instance] = await db.select().from(instances).where(eq(instances.instanceKey, key))
+  const seats = await db.select().from(activations).where(eq(activations.instanceKey, key))
+  const forgotten = await db.select().from(forgottenSeats).where(eq(forgottenSeats.instanceKey, key))
+  await settledFacts(ctx)
+  const { credentials } = proofNeeds(found.presented)
+  const facts = await ctx.reference.load(readWith(db), { credentials })
+  const view = {
+    facts,
+    instance: instance ?? null,
+    seats: new Map(seats.map((seat) => [seat.licenseId, seat])),
+    forgottenSeats: new Map(forgotten.map((seat) => [seat.licenseId, seat.seatId])),
+  }
+  const { proof, accepted } = proveReporter(view, found.presented, found.reporter)
+  if (accepted) ctx.credentialAccepted?.()
+  return { ...found, proof }
 }
 
 const unbound = () =>

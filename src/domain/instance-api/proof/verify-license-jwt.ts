@@ -6,9 +6,13 @@ import { parsePublicId } from '../../../platform/ids.ts'
 import { unixSeconds } from '../../../platform/time.ts'
 import { type Ctx, Refusal } from '../../kernel/context.ts'
 import { verifyNow } from '../../signing/verify-now.ts'
+import { jwtNotAccepted } from './refusals.ts'
+import { knownFacts, settledFacts } from './settled-facts.ts'
 
 export interface PresentedJwt {
   claims: LicenseClaims
+  /** The key that signed it. */
+  kid: string
   licenseId: string
   seatId: string | null
   expired: boolean
@@ -31,9 +35,9 @@ export async function presentedJwt(ctx: Ctx, token: string, age: LeaseAge): Prom
         now,
       }),
     )
-  let verified = verify((await ctx.keyring.current()).trusted)
+  let verified = verify((await knownFacts(ctx)).keyring.trusted)
   if (!verified.ok && verified.reason === 'unknown_key') {
-    verified = verify((await ctx.keyring.reload()).trusted)
+    verified = verify((await settledFacts(ctx)).keyring.trusted)
   }
   if (!verified.ok) {
     if (verified.reason === 'expired') {
@@ -45,16 +49,11 @@ export async function presentedJwt(ctx: Ctx, token: string, age: LeaseAge): Prom
       })
     }
     ctx.log.debug({ reason: verified.reason }, 'license JWT refused')
-    throw invalid()
+    throw jwtNotAccepted()
   }
-  const { claims } = verified
+  const { claims, header } = verified
   const licenseId = parsePublicId('lic', claims.license_id)
   const seatId = claims.act === undefined ? null : parsePublicId('act', claims.act)
-  if (licenseId === null || (claims.act !== undefined && seatId === null)) throw invalid()
-  return { claims, licenseId, seatId, expired: now >= claims.exp }
+  if (licenseId === null || (claims.act !== undefined && seatId === null)) throw jwtNotAccepted()
+  return { claims, kid: header.kid, licenseId, seatId, expired: now >= claims.exp }
 }
-
-const invalid = () =>
-  new Refusal('license_jwt_invalid', 'The license JWT is not one that this server accepts.', {
-    fix: 'Exchange the API key or activate the license key for a new one.',
-  })

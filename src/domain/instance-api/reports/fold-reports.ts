@@ -8,18 +8,19 @@ import { advanceLineage } from '../../fleet/lineage.ts'
 import { readLineageState } from '../../fleet/lineage-state.ts'
 import { randomFeatureToken, type TokenScope } from '../../fleet/refresh-token.ts'
 import type { InstanceRow } from '../../fleet/touch-instance.ts'
-import type { HeldLicense, ProductFacts } from './batch-facts.ts'
+import type { ProductFacts } from '../../kernel/reference.ts'
 import { countReport, NEW_STREAM, observedTime, type Stream } from './count-report.ts'
+import type { HeldLicense } from './held-licenses.ts'
 import { bootOf, type Report, streamPosition } from './report.ts'
-import type { InstanceUpdate, ReportRow, StreamRow } from './write-batch.ts'
+import type { ReportRow } from './report-row.ts'
 
 export interface FoldInput {
   row: InstanceRow
   product: ProductFacts
   /** Highest tier first. */
   held: readonly HeldLicense[]
-  /** In the order received; `index` is the place in the batch. */
-  reports: readonly { report: Report; index: number }[]
+  /** In the order received. */
+  reports: readonly Report[]
   streamOf: (bootId: string) => Stream | undefined
   now: Date
   receivedOn: string
@@ -29,12 +30,12 @@ export interface FoldInput {
 }
 
 export interface Folded {
-  update: InstanceUpdate
+  row: InstanceRow
   rows: ReportRow[]
-  streams: StreamRow[]
+  streams: Map<string, Stream>
   findings: DatedFinding[]
-  /** By index: whether the report had been counted before, and the refresh token to answer with. */
-  outcomes: { index: number; duplicate: boolean; refreshToken: string }[]
+  /** In the order received: whether the report had been counted before, and the refresh token to answer with. */
+  outcomes: { duplicate: boolean; refreshToken: string }[]
 }
 
 /**
@@ -46,24 +47,24 @@ export function foldReports(input: FoldInput): Folded {
   const { row, product, held, now } = input
   const { instanceKey } = row
   const streams = new Map<string, Stream>()
-  const folded: Folded = { update: heard(row, input), rows: [], streams: [], findings: [], outcomes: [] }
+  const folded: Folded = { row: heard(row, input), rows: [], streams, findings: [], outcomes: [] }
   let newest: Date | null = null
   const usedNow: string[] = []
-  const inOrder = [...input.reports].sort((a, b) => (a.report.seq ?? 0) - (b.report.seq ?? 0))
-  for (const { report, index } of inOrder) {
+  const inOrder = [...input.reports.entries()].sort(([, a], [, b]) => (a.seq ?? 0) - (b.seq ?? 0))
+  for (const [index, report] of inOrder) {
     const position = streamPosition(report)
     const bootId = position?.bootId ?? bootOf(report)
     const before = streams.get(bootId) ?? input.streamOf(bootId) ?? NEW_STREAM
     const counted = countReport(before, report, position?.seq ?? null, product.metricMap)
     const refreshToken = advance(folded, report, input)
-    folded.outcomes.push({ index, duplicate: counted.duplicate, refreshToken })
+    folded.outcomes[index] = { duplicate: counted.duplicate, refreshToken }
     if (counted.duplicate) continue
     streams.set(bootId, counted.stream)
     const observedAt = observedTime(report.observedAt, now)
     const isNews = report.proof !== 'relay' || observedAt >= row.lastSeenAt
     if (isNews && (newest === null || observedAt >= newest)) {
       newest = observedAt
-      takeFacts(folded.update, row, report, now)
+      takeFacts(folded.row, row, report, now)
     }
     if (isNews) usedNow.push(...(report.featureUsage ?? []))
     folded.rows.push({
@@ -71,51 +72,40 @@ export function foldReports(input: FoldInput): Folded {
       receivedOn: input.receivedOn,
       id: input.newId(),
       productId: product.id,
-      licenseId: held[0]?.licenseId ?? null,
+      licenseId: held[0]?.license.id ?? null,
       kind: report.kind,
       proof: report.proof,
       receivedAt: now,
       observedAt,
       bootId: position?.bootId ?? null,
       seq: position?.seq ?? null,
-      version: report.version ?? folded.update.version,
-      tier: held[0]?.tier.code ?? product.tiers[0]?.code ?? null,
+      version: report.version ?? folded.row.version,
+      tier: held[0]?.license.tier.code ?? product.tiers[0]?.code ?? null,
       metrics: report.metrics,
       increases: counted.increases,
       features: [...(report.featureUsage ?? [])],
     })
     folded.findings.push(...findingsOf(report, input, observedAt))
   }
-  folded.update.featureUsage = united(usedNow, row.featureUsage)
-  for (const [bootId, stream] of streams) folded.streams.push({ instanceKey, bootId, stream })
+  folded.row.featureUsage = united(usedNow, row.featureUsage)
   return folded
 }
 
-function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
+function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceRow {
   const heardAt = latestTime(reports, now)
-  const proven = reports.findLast(({ report }) => report.proof !== 'none')?.report.proof
-  const acknowledged = reports.some(
-    ({ report }) => mayAcknowledge(report, row) && report.ack === row.actionSeq,
-  )
+  const proven = reports.findLast((report) => report.proof !== 'none')?.proof
+  const acknowledged = reports.some((report) => mayAcknowledge(report, row) && report.ack === row.actionSeq)
   // What a relay forwards was answered by the relay, which carries no action.
   const delivers =
     row.actionSetAt !== null &&
-    reports.some(({ report }) => report.kind === 'heartbeat' && report.proof !== 'relay')
-  const presented = reports.some(({ report }) => report.proof === 'instance')
+    reports.some((report) => report.kind === 'heartbeat' && report.proof !== 'relay')
+  const presented = reports.some((report) => report.proof === 'instance')
   return {
-    instanceKey: row.instanceKey,
-    version: row.version,
-    reportedTier: row.reportedTier,
-    hasValidEntitlement: row.hasValidEntitlement,
-    metrics: row.metrics,
-    featureUsage: row.featureUsage,
-    integrityHash: row.integrityHash,
-    entitlementMismatchAt: row.entitlementMismatchAt,
+    ...row,
     lastSeenAt: row.lastSeenAt > heardAt ? row.lastSeenAt : heardAt,
     deactivatedAt: row.deactivatedAt !== null && row.deactivatedAt > heardAt ? row.deactivatedAt : null,
     actionDeliveredAt: row.actionDeliveredAt ?? (delivers ? now : null),
     actionAcknowledgedAt: row.actionAcknowledgedAt ?? (acknowledged ? now : null),
-    lineage: row.lineage,
     tokenPresentedAt: row.tokenPresentedAt ?? (presented ? now : null),
     proof: heardAt < row.lastSeenAt && proven === 'relay' ? row.proof : (proven ?? 'none'),
   }
@@ -123,7 +113,7 @@ function heard(row: InstanceRow, { now, reports }: FoldInput): InstanceUpdate {
 
 /** When the instance was last heard: when a relay took its report, not when the relay delivered it. */
 function latestTime(reports: FoldInput['reports'], now: Date): Date {
-  const times = reports.map(({ report }) =>
+  const times = reports.map((report) =>
     report.proof === 'relay' ? observedTime(report.observedAt, now) : now,
   )
   return times.reduce((latest, time) => (time > latest ? time : latest))
@@ -134,7 +124,7 @@ function mayAcknowledge(report: Report, row: InstanceRow): boolean {
   return report.proof === 'relay' ? row.provenLicenseId !== null : report.proof !== 'none'
 }
 
-function takeFacts(update: InstanceUpdate, row: InstanceRow, report: Report, now: Date): void {
+function takeFacts(update: InstanceRow, row: InstanceRow, report: Report, now: Date): void {
   update.version = report.version ?? update.version
   update.reportedTier = report.reportedTier ?? update.reportedTier
   update.hasValidEntitlement = report.hasValidEntitlement ?? update.hasValidEntitlement
@@ -149,13 +139,13 @@ function takeFacts(update: InstanceUpdate, row: InstanceRow, report: Report, now
 function advance(folded: Folded, report: Report, { now, scope, random, row, product }: FoldInput): string {
   if (!report.chain || report.proof === 'none') return randomFeatureToken(random)
   const chain = advanceLineage(
-    readLineageState(folded.update.lineage),
+    readLineageState(folded.row.lineage),
     { refreshToken: report.chain.refresh_token, refreshId: report.chain.refresh_id },
     scope,
     now,
     random,
   )
-  folded.update.lineage = chain.state
+  folded.row.lineage = chain.state
   if (chain.cloneEvidence) {
     folded.findings.push({
       type: 'instance_cloned',
@@ -176,11 +166,11 @@ function findingsOf(report: Report, { row, product, held }: FoldInput, seenAt: D
   if (!lowest) return []
   // The seat that a relay gave out is not on record here: its rights are not known.
   if (report.proof === 'relay' && !best) return []
-  const tier = best?.tier ?? lowest
+  const tier = best?.license.tier ?? lowest
   const { limits } = effectiveRights(tier, {
     featuresAdded: [],
     featuresRemoved: [],
-    limits: best?.licenseLimits ?? {},
+    limits: best?.license.limits ?? {},
   })
   return judgeReport({
     serverTier: tier,
