@@ -2,13 +2,12 @@
 //
 // Fast: instances that are known and free; two batches at a time. Newcomers: an insert may wait for another process's.
 // Slow: rows that somebody holds are waited for. Two batches never share an instance, nor a license that one of them holds.
-import { driverError, isTransient, lacksPartition } from '../../../db/errors.ts'
 import { ensurePartitions } from '../../../db/partitions.ts'
-import { CommitUnclear } from '../../../db/pipeline.ts'
 import { inUse } from './in-use.ts'
-import { type BatchOptions, type BatchServices, type Outcome, runBatch, type Seated } from './run-batch.ts'
+import { type BatchOptions, type BatchServices, type Outcome, runBatch } from './run-batch.ts'
 import type { Turn } from './turn.ts'
-import { InstanceAppeared } from './write-batch.ts'
+import { verdictOf } from './verdict.ts'
+import { isBeside, type LaneName, MOST, type Waiting } from './waiting.ts'
 
 export interface Pipeline {
   /** Resolves once what was decided is committed. Rejects with the refusal, or with what failed; then nothing is. */
@@ -28,10 +27,6 @@ export interface PipelineOptions {
   observe?: (lane: LaneName, turns: number) => void
 }
 
-type LaneName = 'fast' | 'newcomers' | 'slow'
-
-/** A batch is bounded so that it neither blocks the event loop for long nor holds rows for long. */
-const MOST = { turns: 256, signatures: 128, reports: 1_000, bytes: 1_048_576 }
 const LANES = { fast: 2, newcomers: 1, slow: 2 } as const
 /** Rows are never waited for in a batch of many; only unique keys and new partitions are. */
 const SHORT_WAIT_MS = 100
@@ -41,17 +36,6 @@ const SPARE_MS = 500
 const MOST_ATTEMPTS = 4
 const SLOW_PLACES = 128
 const LOOK_MS = 250
-
-interface Waiting extends Seated {
-  holdsLicense: boolean
-  readonly deadline: number
-  readonly resolve: (answer: unknown) => void
-  readonly reject: (error: unknown) => void
-  attempts: number
-  /** Most turns of a batch that this one may ride in: a batch that failed is repeated in halves. */
-  most: number
-  heldBy: 'instance' | 'license'
-}
 
 export function instancePipeline(services: BatchServices, options: PipelineOptions = {}): Pipeline {
   return new Lanes(services, options)
@@ -269,31 +253,6 @@ class Lanes implements Pipeline {
       this.#pump()
     }, LOOK_MS)
   }
-}
-
-/** In the slow lane those go together that wait for the same row. */
-function isBeside(lane: LaneName, first: Waiting | undefined, next: Waiting): boolean {
-  if (lane !== 'slow' || !first) return true
-  if (first.heldBy !== next.heldBy) return false
-  return first.heldBy === 'instance'
-    ? first.turn.subject.key === next.turn.subject.key
-    : first.turn.licenseId === next.turn.licenseId
-}
-
-/**
- * `again`: nobody's fault. `lock`: a unique key or a row was waited for too long. `turn`: some turn wrote what the
- * database does not take. `appeared`: an instance is known after all. `fatal`: must not, or cannot, be repeated.
- */
-type Verdict = 'again' | 'lock' | 'turn' | 'appeared' | 'partition' | 'fatal'
-
-function verdictOf(error: unknown): Verdict {
-  if (error instanceof CommitUnclear) return 'fatal'
-  if (error instanceof InstanceAppeared) return 'appeared'
-  if (lacksPartition(error)) return 'partition'
-  const code = driverError(error)?.code ?? ''
-  if (code === '55P03') return 'lock'
-  if (isTransient(error)) return 'again'
-  return /^2[23]/.test(code) || !(error instanceof Error && 'code' in error) ? 'turn' : 'fatal'
 }
 
 function rejectAll(batch: readonly Waiting[], error: unknown): void {
