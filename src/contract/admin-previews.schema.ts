@@ -47,8 +47,8 @@ export const takingPreview = z
     changes: z.boolean().meta({ description: 'False where it is so already.' }),
     matched: z.int().meta({
       description:
-        'How many instances it concerns. Exact up to 10,000; above that what a job counted within the last minute for ' +
-        'a license, and 10,001 for anything else.',
+        'How many instances it concerns. For a license exact up to 500 and above that what a job counted within the ' +
+        'last minute; for anything else exact up to 2,000, and 2,001 where it is more.',
     }),
     instances: z.array(effect).meta({ description: 'The newest 50 of them.' }),
   })

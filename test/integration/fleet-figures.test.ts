@@ -137,3 +137,19 @@ test('the nightly recount finds what a hand made of the sums, and corrects it', 
 test('a recount that is stopped corrects nothing', async () => {
   expect(await recountFleet(app.ctx, AbortSignal.abort())).toBeNull()
 })
+
+test('what changes neither the last report nor a proof leaves nothing to add to the ages, in whatever order', async () => {
+  await app.services.db.execute(sql`
+    insert into instances (instance_key, product_id, instance_id, metrics, feature_usage, first_seen_at, last_seen_at,
+      action, action_seq, proof)
+    select gen_random_uuid(), p.id, 'bulk-' || n, '{}', '{}', now(), now() - n * interval '7 minutes', 'none', 1, 'none'
+    from products p, generate_series(1, 3000) n where p.code = 'keldris'`)
+  await foldFleet(app.ctx, never)
+  const waiting = () => app.services.db.execute(sql`select 1 from fleet_age_changes`)
+  await app.services.db.execute(sql`update instances set seen_mark = last_seen_at`)
+  expect(await waiting()).toHaveLength(0)
+  await app.services.db.execute(sql`update instances set last_seen_at = last_seen_at + interval '1 hour'`)
+  expect((await waiting()).length).toBeGreaterThan(0)
+  await foldFleet(app.ctx, never)
+  expect(await recountFleet(app.ctx, never)).toMatchObject({ drift: 0 })
+})

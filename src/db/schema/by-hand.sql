@@ -195,8 +195,8 @@ BEGIN
   ELSE
     -- No join of the two: they have no statistics, and a plan made for one row would serve five thousand.
     INSERT INTO fleet_age_changes (product_id, verified, gained, lost)
-    SELECT product_id, verified, coalesce(array_agg(minute) FILTER (WHERE gained), '{}'),
-      coalesce(array_agg(minute) FILTER (WHERE NOT gained), '{}')
+    SELECT product_id, verified, coalesce(array_agg(minute ORDER BY minute) FILTER (WHERE gained), '{}'),
+      coalesce(array_agg(minute ORDER BY minute) FILTER (WHERE NOT gained), '{}')
     FROM (
       SELECT product_id, proof <> 'none' AS verified, fleet_minute(last_seen_at) AS minute, true AS gained
       FROM new_rows WHERE deactivated_at IS NULL
@@ -205,7 +205,8 @@ BEGIN
       FROM old_rows WHERE deactivated_at IS NULL
     ) m
     GROUP BY product_id, verified
-    HAVING array_agg(minute) FILTER (WHERE gained) IS DISTINCT FROM array_agg(minute) FILTER (WHERE NOT gained);
+    HAVING array_agg(minute ORDER BY minute) FILTER (WHERE gained)
+      IS DISTINCT FROM array_agg(minute ORDER BY minute) FILTER (WHERE NOT gained);
   END IF;
   RETURN NULL;
 END $$;--> statement-breakpoint

@@ -19,7 +19,7 @@ import { readOnly, readSubjects, type SubjectQuery } from './read-subjects.ts'
 export interface Preview {
   /** Whether anything would change at all; false where it is already so. */
   changes: boolean
-  /** How many instances it would concern; 10,001 for any more that nobody counted already. */
+  /** How many instances it would concern; 2,001 for any more that nobody counted already. */
   count: number
   /** What it comes to for the newest of them. */
   effects: Effect[]
@@ -52,8 +52,9 @@ export async function previewLicense(ctx: Ctx, id: string, verb: 'suspend' | 're
     if (license.status === 'revoked') refuseRevoked(license, `license.${verb}`)
     const due = license.status !== (verb === 'suspend' ? 'suspended' : 'revoked')
     const where = holdsSeat(ctx, sql`a.license_id = ${licenseId}::uuid`)
-    const preview = await previewOf(tx, ctx, { where }, { kind: 'license', licenseId })
-    return { ...preview, count: Math.max(preview.count, license.seatsInUse), changes: due }
+    const known = license.seatsInUse
+    const preview = await previewOf(tx, ctx, { where, known }, { kind: 'license', licenseId })
+    return { ...preview, changes: due }
   })
 }
 

@@ -16,7 +16,7 @@ import type { Rights, Subject } from './effects.ts'
 export const PREVIEW_PAGE = 50
 
 export interface Subjects {
-  /** All that meet the condition; of more than 10,000 no more are counted, and it says 10,001. */
+  /** All that meet the condition; of more than 2,000 no more are counted, and it says 2,001. */
   count: number
   /** How many of those meet `due`. */
   due: number
@@ -47,7 +47,7 @@ export async function readOnly<T>(ctx: Ctx, work: (tx: Transaction) => Promise<T
 class Undone extends Error {}
 
 /** Instances that are counted one by one. */
-const MOST_COUNTED = 10_000
+const MOST_COUNTED = 2_000
 /** Rows of the list of instances that are looked at before the index of the condition is. */
 const LOOK_AHEAD = 1_000
 
@@ -57,16 +57,21 @@ export interface SubjectQuery {
   /** What follows from `where` and helps where few meet it. */
   hint?: SQL | undefined
   due?: SQL | undefined
+  /** How many meet `where`, where somebody counted them; then `due` is not counted. */
+  known?: number | undefined
 }
 
 export async function readSubjects(
   db: Executor,
-  { where, hint, due = sql`true` }: SubjectQuery,
+  { where, hint, due = sql`true`, known }: SubjectQuery,
   now: Date,
 ): Promise<Subjects> {
   const many = await readNewest(db, where)
   const page = many ?? (await selectPage(db, and(where, hint)))
-  const counted = await count(db, many ? where : and(where, hint), due, page.length)
+  const counted =
+    known === undefined
+      ? await count(db, many ? where : and(where, hint), due, page.length)
+      : { count: known, due: known }
   const seats = await readSeats(
     db,
     page.map((row) => row.instanceKey),
