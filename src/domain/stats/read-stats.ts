@@ -39,6 +39,8 @@ export interface Stats {
 const MOST_VALUES = 100
 /** Instances that changed since the last fold and are counted at reading. */
 const MOST_UNFOLDED = 5_000
+/** The same of statements that moved ages: each may hold a batch of some hundred heartbeats. */
+const MOST_UNFOLDED_AGES = 300
 const MINUTE_MS = 60_000
 /** Ages in hours, and what those below are called. */
 const BOUNDS = [
@@ -116,7 +118,7 @@ const sumsOf = (now: Date, ofProduct: (alias: string) => SQL): SQL => sql`
       union all ${countsOf('facts', 1)} union all ${countsOf('counted', -1)}
     ) s where ${ofProduct('s')} group by product_id, facet, value having sum(instances) <> 0
   ), waiting as materialized (
-    select * from fleet_age_changes order by id limit ${MOST_UNFOLDED}
+    select * from fleet_age_changes order by id limit ${MOST_UNFOLDED_AGES}
   ), minutes as (
     select minute, instances, verified from (
       select product_id, minute, instances, verified from fleet_ages union all ${minutesOf('waiting')}
