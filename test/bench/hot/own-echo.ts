@@ -7,7 +7,7 @@ import { connectProbe } from '../../../src/db/client.ts'
 import { databaseWatchdog } from '../../../src/db/watchdog.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { heldBodies } from '../../../src/http/middleware/held-bodies.ts'
-import { overloadGate } from '../../../src/http/middleware/overload.ts'
+import { instanceGate } from '../../../src/http/middleware/overload.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { rateLimitOf } from '../../../src/platform/rate-limit.ts'
 import { listen } from '../../../src/server/listen.ts'
@@ -30,7 +30,7 @@ const app = createApp({
   isTrustedProxy: trustedProxies(settings.trustedProxies),
   rateLimit: rateLimitOf(systemClock, settings.rateLimit),
   credentialRateLimit: rateLimitOf(systemClock, settings.credentialRateLimit),
-  gate: overloadGate(2 * settings.poolSize),
+  gate: instanceGate(settings.places),
   bodies: heldBodies(),
   isStopping: () => false,
 })
