@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { foldFleet } from '../../src/domain/stats/fold-fleet.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { query } from '../support/query.ts'
 import { withRole } from '../support/roles.ts'
@@ -8,6 +9,8 @@ const HOUR = 3_600_000
 const NOW = Date.parse('2026-03-01T12:00:00Z')
 /** Name no more than that it was there: the numbered events, and the seats that are not to be learned again. */
 const REMEMBERING = ['events', 'forgotten_seats']
+/** What statistics keep of an instance: the job that adds the fleet up takes it out, each minute. */
+const OF_STATISTICS = ['fleet_facts', 'fleet_changes']
 
 describe('an instance that an admin removes', () => {
   let app: TestApp
@@ -47,7 +50,7 @@ describe('an instance that an admin removes', () => {
       app.databaseUrl,
       `select c.table_name as name from information_schema.columns c join pg_class t on t.relname = c.table_name
        where c.table_schema = 'public' and c.column_name = 'instance_key' and not t.relispartition
-         and c.table_name not in (${REMEMBERING.map((name) => `'${name}'`).join()}) order by 1`,
+         and c.table_name not in (${[...REMEMBERING, ...OF_STATISTICS].map((name) => `'${name}'`).join()}) order by 1`,
     )
     const counts = tables.map(
       ({ name: table }) =>
@@ -89,6 +92,12 @@ describe('an instance that an admin removes', () => {
     const { status, text } = await app.admin('DELETE', `/instances/${id}`)
     expect([status, text]).toEqual([204, ''])
     expect(new Set(Object.values((await rowsOf(id)) ?? {}))).toEqual(new Set([0]))
+    await foldFleet(app.ctx, new AbortController().signal)
+    for (const table of OF_STATISTICS) {
+      expect(await query(app.databaseUrl, `select from ${table} where instance_key = '${uuid(id)}'`)).toEqual(
+        [],
+      )
+    }
     expect((await app.admin('GET', `/instances/${id}`)).status).toBe(404)
     expect((await app.admin('DELETE', `/instances/${id}`)).status).toBe(404)
     const [audit] = await query(
