@@ -23,6 +23,9 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Reader
 export const readSwitch: Reader<boolean> = (text) =>
   text === 'true' || text === 'false' ? { value: text === 'true' } : { wrong: 'is neither true nor false' }
 
+export const readProcesses: Reader<number | 'auto'> = (text) =>
+  text === 'auto' ? { value: 'auto' } : wholeNumber(1, 64)(text)
+
 function within(value: number, least: number, most: number): Reading<number> {
   if (value < least) return { wrong: `is below ${least}` }
   return value > most ? { wrong: `is above ${most}` } : { value }

@@ -5,7 +5,7 @@ import { readDatabaseUrl, readHost, readIssuer, readNetworks, readPublicUrl } fr
 import { duration, readActionBudget, readRateLimit } from './durations.ts'
 import { readMasterKey } from './master-key.ts'
 import { factsIn } from './read-environment.ts'
-import { oneOf, readSwitch, wholeNumber } from './reading.ts'
+import { oneOf, readProcesses, readSwitch, wholeNumber } from './reading.ts'
 import { ROOT_KEY_ALLOWED, readRootKey } from './root-key.ts'
 import { lasting, optional, preset, type SettingFacts } from './setting.ts'
 
@@ -111,7 +111,7 @@ export const settingsSchema = z.object({
   }),
   LEASEHOLD_POOL_SIZE: preset(wholeNumber(1, 500), {
     default: '10',
-    meaning: 'Database connections of one process',
+    meaning: 'Database connections of this server, divided among its processes: at least 5 for each',
     allowed: 'a whole number from 1 to 500',
   }),
   LEASEHOLD_PLACES: preset(wholeNumber(8, 100_000), {
@@ -119,6 +119,12 @@ export const settingsSchema = z.object({
     meaning:
       'Requests of instances that one process works at or keeps in its queue; those beyond them wait, and some are told to come back',
     allowed: 'a whole number from 8 to 100000',
+  }),
+  LEASEHOLD_PROCESSES: optional(readProcesses, {
+    default: '`auto` with `DATABASE_URL`, else 1',
+    meaning:
+      'Processes that serve, on one address; `auto` for one a core, at most 12. Rate limits are divided among them',
+    allowed: 'auto, or a whole number from 1 to 64',
   }),
   LOG_LEVEL: preset(oneOf(LOG_LEVELS), {
     default: 'info',

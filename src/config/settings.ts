@@ -42,8 +42,11 @@ export interface Settings {
   readonly retentionTelemetryDailySeconds: number
   /** 0: new requests are refused as soon as the server is told to stop. */
   readonly shutdownGraceSeconds: number
+  /** Of the whole server. */
   readonly poolSize: number
   readonly places: number
+  /** That serve. */
+  readonly processes: number | 'auto'
   readonly logLevel: LogLevel
 }
 
@@ -107,6 +110,8 @@ function settingsFrom(values: z.output<typeof settingsSchema>): Settings {
       values.LEASEHOLD_SHUTDOWN_GRACE ?? (values.DATABASE_URL === undefined ? 0 : BALANCER_NOTICES_SECONDS),
     poolSize: values.LEASEHOLD_POOL_SIZE,
     places: values.LEASEHOLD_PLACES,
+    // One is enough for the embedded database, which shares the machine with it.
+    processes: values.LEASEHOLD_PROCESSES ?? (values.DATABASE_URL === undefined ? 1 : 'auto'),
     logLevel: values.LOG_LEVEL,
   }
 }

@@ -14,16 +14,20 @@ const CLOCK_MS = 30_000
 const JOBS_MS = 5_000
 
 export interface Background {
-  /** Tells a running job to end early, and resolves once it has. */
+  /** Tells what is running to end early, and resolves once it has. */
   stop(): Promise<void>
 }
 
-export function startBackground(services: Services, guard: ClockGuard, settings: Settings): Background {
+/** For every process that signs. */
+export const startClockWatch = (services: Services, guard: ClockGuard): Background =>
+  repeat(() => watchClock(services, guard).catch(complain(services)), CLOCK_MS)
+
+/** For one process of a server. */
+export function startJobs(services: Services, guard: ClockGuard, settings: Settings): Background {
   const { log } = services
   const stopping = new AbortController()
   const options = { holder: `${hostname()} ${process.pid} ${randomHex(4)}`, signal: stopping.signal }
   const jobs = jobsOf(settings)
-  const clock = repeat(() => watchClock(services, guard).catch(complain(services)), CLOCK_MS)
   const work = repeat(
     async () => {
       // Retention under a wrong clock would delete what is still wanted.
@@ -34,9 +38,9 @@ export function startBackground(services: Services, guard: ClockGuard, settings:
   )
   log.debug({ holder: options.holder, jobs: jobs.map((job) => job.name) }, 'background work started')
   return {
-    async stop() {
+    stop() {
       stopping.abort()
-      await Promise.all([clock.stop(), work.stop()])
+      return work.stop()
     },
   }
 }

@@ -12,6 +12,8 @@ export interface BannerFacts {
   dataDir: string
   firstRun: FirstRun
   seconds: number
+  /** How many serve. */
+  processes: number
 }
 
 const NEWS: Record<FirstRun, string | null> = {
@@ -30,6 +32,7 @@ export function banner(facts: BannerFacts): string {
   const rows: [string, string][] = [
     ['address', url],
     ['database', facts.database],
+    ...(facts.processes === 1 ? [] : [['processes', String(facts.processes)] as [string, string]]),
     ['secrets', hasFile ? file : 'in your settings; nothing was seeded'],
     ...(news === null ? [] : [['news', news] as [string, string]]),
     ['try', hasFile ? tryHeartbeat(url) : 'npx leasehold admin-keys create --role owner'],

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/logger.ts'
 import type { Background } from './background.ts'
 import type { Listener } from './listen.ts'
-import type { SyncServer } from './sync/sync-server.ts'
 
-const LONGEST_MS = 10_000
+/** Milliseconds. */
+export const LONGEST_DRAIN_MS = 10_000
 
 /** Answers everything for `graceSeconds` more. Whoever comes over a kept connection is asked to come over a new one. */
 export async function linger(listener: Listener, graceSeconds: number, log: Logger): Promise<void> {
@@ -16,19 +16,19 @@ export async function linger(listener: Listener, graceSeconds: number, log: Logg
   await sleep(graceSeconds * 1000)
 }
 
-/** Waits for requests and jobs, then closes the socket on whatever is left. */
-export async function drain(
-  listener: Listener,
-  background: Background,
-  sync: SyncServer,
-  log: Logger,
-): Promise<void> {
-  const finished = Promise.all([listener.drain(), background.stop(), sync.stop()]).then(() => true)
+/** Waits for requests, and for whatever else is to end, then closes the socket on what is left. */
+export async function drain(listener: Listener, others: readonly Background[], log: Logger): Promise<void> {
+  await withinLimit([listener.drain(), ...others.map((other) => other.stop())], log)
+  await listener.close()
+}
+
+/** Waits until all have ended, and not longer than the limit. */
+export async function withinLimit(ending: readonly Promise<void>[], log: Logger): Promise<void> {
+  const finished = Promise.all(ending).then(() => true)
   const { promise: late, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), LONGEST_MS)
+  const timer = setTimeout(() => resolve(false), LONGEST_DRAIN_MS)
   if (!(await Promise.race([finished, late]))) {
-    log.warn({ waited_ms: LONGEST_MS }, 'cutting off what has not finished')
+    log.warn({ waited_ms: LONGEST_DRAIN_MS }, 'cutting off what has not finished')
   }
   clearTimeout(timer)
-  await listener.close()
 }

@@ -1,7 +1,9 @@
 // The server's life as a process: settings, then run until it is told to stop. A start that fails says what to do.
+import cluster from 'node:cluster'
 import { loadSettings } from '../config/settings.ts'
 import { pinoLogger } from '../platform/logger-pino.ts'
 import { StartError } from '../platform/start-error.ts'
+import { runWorker, WORKER } from './cluster/run-worker.ts'
 import { runServer } from './run.ts'
 
 /** Returns the exit code; never rejects. */
@@ -9,7 +11,8 @@ export async function main(): Promise<number> {
   try {
     const settings = loadSettings(process.env)
     const log = pinoLogger({ level: settings.logLevel })
-    return await runServer(settings, log).catch((error: unknown) => {
+    const isWorker = cluster.isWorker && process.argv.includes(WORKER)
+    return await (isWorker ? runWorker : runServer)(settings, log).catch((error: unknown) => {
       if (!(error instanceof StartError)) log.error({ err: error }, 'the server could not start')
       throw error
     })

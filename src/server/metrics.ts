@@ -3,7 +3,12 @@ import { sql } from 'drizzle-orm'
 import type { Watchdog } from '../db/watchdog.ts'
 import type { Services } from '../domain/kernel/context.ts'
 import type { AppDependencies } from '../http/environment.ts'
-import { type PromMetrics, promMetrics } from '../platform/metrics-prom.ts'
+import {
+  expositionOf,
+  type MetricsSnapshot,
+  type PromMetrics,
+  promMetrics,
+} from '../platform/metrics-prom.ts'
 
 type JobRow = { name: string; finished: number | null; failing: boolean }
 
@@ -12,27 +17,28 @@ export interface MetricsOptions {
   watchdog: Watchdog
   version: string
   poolSize: number
+  /** The metrics of all processes of the server; without it this one is the only one. */
+  all?: () => Promise<MetricsSnapshot[]>
 }
 
-export function serverMetrics({ services, watchdog, version, poolSize }: MetricsOptions): {
+export function serverMetrics({ services, watchdog, version, poolSize, all }: MetricsOptions): {
   metrics: PromMetrics
   metricsText: NonNullable<AppDependencies['metricsText']>
 } {
   const metrics = promMetrics()
+  // What every process would say alike, and is not added up.
+  const facts = promMetrics({ process: false })
   const g = {
-    build: metrics.gauge('leasehold_build_info', 'Always 1; the labels tell what runs.', ['version', 'node']),
-    pool: metrics.gauge('leasehold_database_pool_size', 'Most database connections of this process.'),
-    up: metrics.gauge('leasehold_database_up', 'Whether the database answers.'),
-    keySet: metrics.gauge(
-      'leasehold_key_set_number',
-      'Number of the newest root-signed key set; 0 for none.',
-    ),
-    success: metrics.gauge(
+    build: facts.gauge('leasehold_build_info', 'Always 1; the labels tell what runs.', ['version', 'node']),
+    pool: metrics.gauge('leasehold_database_pool_size', 'Most connections in the pools of this server.'),
+    up: facts.gauge('leasehold_database_up', 'Whether the database answers.'),
+    keySet: facts.gauge('leasehold_key_set_number', 'Number of the newest root-signed key set; 0 for none.'),
+    success: facts.gauge(
       'leasehold_job_last_success_timestamp_seconds',
       'When a job last ended well, on any process.',
       ['job'],
     ),
-    failing: metrics.gauge('leasehold_job_failing', 'Whether the last run of a job failed.', ['job']),
+    failing: facts.gauge('leasehold_job_failing', 'Whether the last run of a job failed.', ['job']),
   }
   g.build.set({ version, node: process.versions.node }, 1)
   g.pool.set({}, poolSize)
@@ -41,8 +47,9 @@ export function serverMetrics({ services, watchdog, version, poolSize }: Metrics
     async metricsText() {
       const up = await look()
       g.up.set({}, up ? 1 : 0)
-      const { contentType, body } = await metrics.exposition()
-      return { text: body, contentType }
+      const counted = all ? await expositionOf(await all()) : (await metrics.exposition()).body
+      const { contentType, body } = await facts.exposition()
+      return { text: `${counted}\n${body}`, contentType }
     },
   }
 

@@ -6,5 +6,8 @@ import { systemClock } from '../platform/clock.ts'
 import { tokenBuckets } from '../platform/rate-limit.ts'
 import { HOUR_SECONDS } from '../platform/time.ts'
 
-export const newcomersOf = ({ rateLimit }: Settings): Newcomers =>
-  boundNewcomers(rateLimit && tokenBuckets(systemClock, NEWCOMERS_PER_ADDRESS, HOUR_SECONDS * 1000))
+/** `processes`: how many share the bound. */
+export function newcomersOf({ rateLimit }: Pick<Settings, 'rateLimit'>, processes = 1): Newcomers {
+  const share = Math.ceil(NEWCOMERS_PER_ADDRESS / processes)
+  return boundNewcomers(rateLimit && tokenBuckets(systemClock, share, HOUR_SECONDS * 1000))
+}

@@ -50,6 +50,7 @@ export async function launch({ dataDir, port, env = {}, command }: LaunchOptions
       PORT: String(chosen),
       LEASEHOLD_DATA_DIR: dataDir,
       LEASEHOLD_SHUTDOWN_GRACE: '0s',
+      LEASEHOLD_PROCESSES: '1',
       NODE_COMPILE_CACHE: compiled,
       ...env,
     },

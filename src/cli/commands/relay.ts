@@ -30,7 +30,7 @@ async function serve(args: string[], io: CommandIo): Promise<void> {
   const { values } = readArguments(args, { upstream: { type: 'string' } })
   const settings = loadRelaySettings(io.env, values.upstream, unsafePlaces)
   const log = pinoLogger({ level: settings.logLevel })
-  const stop = stopRequests(log, () => {})
+  const stop = stopRequests(log)
   const relay = await startRelay(settings, log)
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
   io.say(`Relay ${relay.relayId} is ready at http://${host}:${relay.port}. Ctrl-C stops it.`)

@@ -10,8 +10,6 @@ import { type Finding, ok, problem, warning } from './finding.ts'
 
 const WORTH_A_WORD_MS = 5_000
 const MEBIBYTE = 1024 * 1024
-/** Beside its pool, a server has one connection to probe with and one to listen on. */
-const BESIDE_THE_POOL = 2
 const NEARLY_ALL = 0.9
 
 interface Facts extends Record<string, unknown> {
@@ -22,7 +20,11 @@ interface Facts extends Record<string, unknown> {
   used: number
 }
 
-export async function examineServer(db: Database, poolSize: number): Promise<Finding[]> {
+/** `server`: what a server with these settings is made of. */
+export async function examineServer(
+  db: Database,
+  server: { processes: number; connections: number },
+): Promise<Finding[]> {
   const began = systemClock.monotonic()
   const [facts] = await db.execute<Facts>(sql`
     select current_setting('server_version_num')::int as number, current_setting('server_version') as version,
@@ -37,15 +39,16 @@ export async function examineServer(db: Database, poolSize: number): Promise<Fin
   const size = Math.ceil(facts.bytes / MEBIBYTE)
   return [
     ok('database', `PostgreSQL ${facts.version} answers in ${ms} ms; ${size} MiB.`),
-    connections(facts, poolSize),
+    connections(facts, server),
   ]
 }
 
-function connections({ most, used }: Facts, poolSize: number): Finding {
-  const each = poolSize + BESIDE_THE_POOL
-  const detail = `${used} of ${most} connections are taken; one server takes up to ${each}.`
-  const fix = 'Raise max_connections of PostgreSQL, or lower LEASEHOLD_POOL_SIZE.'
-  return used > most * NEARLY_ALL || each > most
+function connections({ most, used }: Facts, server: { processes: number; connections: number }): Finding {
+  const { processes, connections: own } = server
+  const whose = processes === 1 ? 'one server' : `one server of ${processes} processes`
+  const detail = `${used} of ${most} connections are taken; ${whose} takes up to ${own}.`
+  const fix = 'Raise max_connections of PostgreSQL, or lower LEASEHOLD_POOL_SIZE or LEASEHOLD_PROCESSES.'
+  return used > most * NEARLY_ALL || own > most
     ? warning('connections', detail, fix)
     : ok('connections', detail)
 }

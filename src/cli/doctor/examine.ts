@@ -13,6 +13,7 @@ import { databaseWatchdog } from '../../db/watchdog.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { StartError } from '../../platform/start-error.ts'
 import { unusableDatabase } from '../../server/open-postgres.ts'
+import { connectionsOf, processCount } from '../../server/shares.ts'
 import { type EmbeddedDatabase, openEmbedded } from '../embedded-database.ts'
 import { explain } from '../explain.ts'
 import { examineFolder } from './data-folder.ts'
@@ -117,7 +118,9 @@ async function lookInside(
   dataDir: string,
   isStopped: boolean,
 ): Promise<Finding[]> {
-  const server = await guard(examineServer(db, settings.poolSize))
+  const server = await guard(
+    examineServer(db, { processes: processCount(settings), connections: connectionsOf(settings) }),
+  )
   if (server.some(({ health }) => health === 'problem')) {
     return [...server, ...notKnown(IN_THE_DATABASE, 'PostgreSQL is new enough')]
   }

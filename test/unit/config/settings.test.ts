@@ -54,6 +54,7 @@ describe('without any setting', () => {
       shutdownGraceSeconds: 0,
       poolSize: 10,
       places: 512,
+      processes: 1,
       logLevel: 'info',
     })
   })
@@ -94,6 +95,7 @@ describe('with every setting', () => {
       LEASEHOLD_SHUTDOWN_GRACE: '30s',
       LEASEHOLD_POOL_SIZE: '25',
       LEASEHOLD_PLACES: '64',
+      LEASEHOLD_PROCESSES: '4',
       LOG_LEVEL: 'debug',
     })
     expect(settings).toMatchObject({
@@ -126,6 +128,7 @@ describe('with every setting', () => {
       shutdownGraceSeconds: 30,
       poolSize: 25,
       places: 64,
+      processes: 4,
       logLevel: 'debug',
     })
     expect(Buffer.from(settings.masterKey ?? []).toString('base64')).toBe(MASTER_KEY)
@@ -213,6 +216,8 @@ describe('a wrong value stops the start', () => {
     ['LEASEHOLD_RETENTION_REPORTS', '23h', '"23h" is below 1d'],
     ['LEASEHOLD_POOL_SIZE', '0', '"0" is below 1'],
     ['LEASEHOLD_PLACES', '7', '"7" is below 8'],
+    ['LEASEHOLD_PROCESSES', 'many', '"many" is not a whole number'],
+    ['LEASEHOLD_PROCESSES', '65', '"65" is above 64'],
     ['LOG_LEVEL', 'verbose', '"verbose" is not one of debug, info, warn, error, silent'],
   ])('%s=%s', (name, value, wrong) => {
     const lines = problems({ [name]: value })
