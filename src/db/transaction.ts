@@ -6,9 +6,9 @@ const ATTEMPTS = 4
 const committed = new WeakMap<Transaction, (() => void)[]>()
 
 /**
- * Runs `work` in one READ COMMITTED transaction and commits. A serialization failure or deadlock runs it again, at
- * most three times; `work` must therefore touch nothing but `tx`. Where it cannot be run again, `attempts` is 1. Where `db` is itself the `tx` of this function, the
- * outer one commits both, and hooks wait for that.
+ * Runs `work` in one READ COMMITTED transaction and commits. A serialization failure, deadlock or lock timeout runs it
+ * again, at most three times; `work` must therefore touch nothing but `tx`. Where it cannot be run again, `attempts` is
+ * 1. Where `db` is itself the `tx` of this function, the outer one commits both, and hooks wait for that.
  */
 export async function transaction<T>(
   db: Database,
