@@ -5,7 +5,7 @@ import { inUse } from './in-use.ts'
 import type { Pipeline } from './pipeline.ts'
 import { type BatchServices, type Outcome, runBatch } from './run-batch.ts'
 import type { Turn } from './turn.ts'
-import { InstanceAppeared } from './write-batch.ts'
+import { hasAppeared } from './write-batch.ts'
 
 /** Rows that somebody holds are waited for so long. */
 const LOCK_TIMEOUT_MS = 4_500
@@ -44,7 +44,7 @@ async function decide(
     return outcome ?? null
   } catch (error) {
     if (lacksPartition(error)) await ensurePartitions(services.db, services.clock.now())
-    const again = error instanceof InstanceAppeared || lacksPartition(error) || isTransient(error)
+    const again = hasAppeared(error) || lacksPartition(error) || isTransient(error)
     if (!again || isLast) throw error
     return null
   }

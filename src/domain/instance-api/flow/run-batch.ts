@@ -58,7 +58,7 @@ export async function runBatch(
   const work = async (tx: PipelinedTransaction) => {
     const { found, facts } = await read(tx, services, turns, options, grantedAt)
     await options.between?.('read')
-    const absent = await absentInstances(tx, turns, found)
+    const absent = await absentInstances(tx, turns, found, options)
     const counted = await countWhereNeeded(tx, facts, turns, found, clock.now())
     if (absent.size > 0 && options.newcomers) await countStrangers(tx, services, facts, turns)
     const known = { found, facts, counted, absent, grantedAt }
@@ -124,10 +124,12 @@ async function absentInstances(
   tx: PipelinedTransaction,
   turns: readonly Seated[],
   { instances }: Found,
+  { locking }: BatchOptions,
 ): Promise<ReadonlySet<string>> {
   const locked = new Set(instances.map(({ instance_key }) => instance_key))
   const missing = unique(turns.map(({ turn }) => turn.subject.key)).filter((key) => !locked.has(key))
-  if (missing.length === 0) return new Set()
+  // Who waits for rows gets all that are there.
+  if (missing.length === 0 || locking === 'wait') return new Set(missing)
   const there = await findInstances(tx, missing)
   return new Set(missing.filter((key) => !there.has(key)))
 }

@@ -1,7 +1,7 @@
 // What the failure of a whole batch means for its turns: which may be repeated, and how. Pure.
 import { driverError, isTransient, lacksPartition } from '../../../db/errors.ts'
 import { CommitUnclear } from '../../../db/pipeline.ts'
-import { InstanceAppeared } from './write-batch.ts'
+import { hasAppeared } from './write-batch.ts'
 
 /**
  * `again`: nobody's fault. `lock`: a unique key or a row was waited for too long. `turn`: some turn wrote what the
@@ -11,7 +11,7 @@ export type Verdict = 'again' | 'lock' | 'turn' | 'appeared' | 'partition' | 'fa
 
 export function verdictOf(error: unknown): Verdict {
   if (error instanceof CommitUnclear) return 'fatal'
-  if (error instanceof InstanceAppeared) return 'appeared'
+  if (hasAppeared(error)) return 'appeared'
   if (lacksPartition(error)) return 'partition'
   const code = driverError(error)?.code ?? ''
   if (code === '55P03') return 'lock'

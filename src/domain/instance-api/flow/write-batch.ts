@@ -1,4 +1,5 @@
 // The statements with which a batch writes what it decided, one for each table, rows in key order.
+import { violates } from '../../../db/errors.ts'
 import type { PipelinedTransaction } from '../../../db/pipeline.ts'
 import { type AnomalySighting, anomalyStatement } from '../../anomalies/record-anomalies.ts'
 import type { InstanceRow } from '../../fleet/touch-instance.ts'
@@ -38,8 +39,7 @@ const INSERT_INSTANCES = `
     "firstSeenAt", "lastSeenAt", "deactivatedAt", action, "actionSeq", nullif(lineage, 'null'::jsonb), "tokenHash", "tokenPresentedAt",
     proof, "provenLicenseId"
   from json_to_recordset($1::json) as r(${INSTANCE_COLUMNS})
-  order by "instanceKey"
-  on conflict (instance_key) do nothing`
+  order by "instanceKey"`
 
 /** Who holds the action's columns is the admin; an instance's requests change what became of it. */
 const UPDATE_INSTANCES = `
@@ -92,30 +92,21 @@ const BIND_STATIC_JWTS = `
   update static_jwts s set bound_instance_key = b."instanceKey"
   from json_to_recordset($1::json) as b(id uuid, "instanceKey" uuid) where s.id = b.id`
 
-/** Another process made an instance known at the same moment. Nothing may be committed. */
-export class InstanceAppeared extends Error {
-  override readonly name = 'InstanceAppeared'
-}
+/** Whether another process made an instance known at the same moment: nothing was committed, and it is known now. */
+export const hasAppeared = (error: unknown): boolean => violates(error, 'instances_pkey')
 
-/**
- * Sends what there is to write, and COMMIT behind it: one round trip. The rows of `created` are written first and
- * waited for where there are any, for COMMIT must not follow when another process was quicker.
- * @throws InstanceAppeared
- */
+/** Sends what there is to write, and COMMIT behind it: one round trip. Rejects when any of it failed. */
 export async function writeBatch(
   tx: PipelinedTransaction,
   ctx: Pick<Ctx, 'clock' | 'random'>,
   writes: Writes,
   now: Date,
 ): Promise<void> {
-  const sent: Promise<unknown>[] = []
   const send = (text: string, rows: readonly unknown[], ...more: Date[]) => {
-    if (rows.length > 0) sent.push(tx.send(text, [JSON.stringify(rows), ...more]))
+    // `commit` throws what fails of it.
+    if (rows.length > 0) void tx.send(text, [JSON.stringify(rows), ...more])
   }
-  if (writes.created.length > 0) {
-    const inserted = await tx.send(INSERT_INSTANCES, [JSON.stringify(writes.created)])
-    if (inserted.count < writes.created.length) throw new InstanceAppeared('an instance appeared')
-  }
+  send(INSERT_INSTANCES, writes.created)
   send(UPDATE_INSTANCES, writes.changed)
   send(UPSERT_SEATS, writes.seats)
   send(
@@ -136,7 +127,7 @@ export async function writeBatch(
   send(INSERT_REPORTS, writes.reports)
   if (writes.sightings.length > 0) {
     const { text, parameters } = anomalyStatement(ctx, writes.sightings)
-    sent.push(tx.send(text, parameters))
+    void tx.send(text, parameters)
   }
   send(BIND_STATIC_JWTS, writes.bindings)
   await tx.commit()
