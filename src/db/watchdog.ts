@@ -15,7 +15,7 @@ export class DatabaseSilentError extends Error {
 export interface Watchdog {
   /** Settles as `work` does, or rejects with DatabaseSilentError once a probe finds the database silent. */
   guard<T>(work: Promise<T>): Promise<T>
-  /** Resolves to true when the database answers within half a second. */
+  /** Resolves to true when the database answers in time: within half a second, unless another time was given. */
   answers(): Promise<boolean>
   close(): Promise<void>
 }
@@ -31,16 +31,16 @@ async function afterPoll(): Promise<void> {
 
 /**
  * Probes only while something waits: nothing runs when all requests are quick. `probe` must be a client of its own
- * with one connection, so that a busy pool is not taken for a dead database.
+ * with one connection, so that a busy pool is not taken for a dead database; `probeTimeoutMs` is what it may take.
  */
-export function databaseWatchdog(probe: postgres.Sql): Watchdog {
+export function databaseWatchdog(probe: postgres.Sql, probeTimeoutMs = PROBE_TIMEOUT_MS): Watchdog {
   const waiting = new Set<(error: Error) => void>()
   let looking = false
 
   const answers = async (): Promise<boolean> => {
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => void afterPoll().then(() => resolve(false)), PROBE_TIMEOUT_MS)
+      timer = setTimeout(() => void afterPoll().then(() => resolve(false)), probeTimeoutMs)
     })
     const query = probe`select 1`.then(
       () => true,

@@ -18,6 +18,8 @@ import type { Isolate } from './isolate.ts'
 
 /** As often as a server on Node measures its clock. */
 const CLOCK_MS = 30_000
+/** A probe has to connect first: each request has connections of its own. */
+const PROBE_TIMEOUT_MS = 2_000
 const NOT_OPENED = new Uint8Array()
 
 export interface OpenRequest {
@@ -34,7 +36,7 @@ export function openRequest(isolate: Isolate): OpenRequest {
   const { settings, guard, log } = isolate
   const { databaseUrl, masterKey } = settings
   const connection = connectDatabase(databaseUrl, { poolSize: 1, prepare: false })
-  const watchdog = databaseWatchdog(connectProbe(databaseUrl, { prepare: false }))
+  const watchdog = databaseWatchdog(connectProbe(databaseUrl, { prepare: false }), PROBE_TIMEOUT_MS)
   const { db } = connection
   return {
     isolate,
